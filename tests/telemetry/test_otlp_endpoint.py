@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from runtime._endpoint import Endpoint, parse
 from runtime.errors import SettingError
 
@@ -50,7 +51,7 @@ def test_empty_means_no_endpoint(text: str) -> None:
         ("core:99999999999", "bad port"),
         ("core:-1", "bad port"),
         ("core:+1", "bad port"),
-        ("core:١", "bad port"),
+        ("core:\u0661", "bad port"),
         ("core:http", "bad port"),
     ],
 )

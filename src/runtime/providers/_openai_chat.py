@@ -1,0 +1,269 @@
+"""Reads OpenAI chat completions, also those of the many servers that speak the same API."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from arc_protocol import semconv
+from runtime._calls import Reading
+from runtime.providers._fields import (
+    Field,
+    among,
+    elements,
+    field,
+    given,
+    integer,
+    number,
+    other_than,
+    positive,
+    read,
+    text,
+    texts,
+)
+from runtime.providers._openai_parts import (
+    Part,
+    content_parts,
+    reasoning_part,
+    text_part,
+    tool_call_part,
+    tool_definition,
+    tool_result_part,
+)
+
+OUTPUT_TYPES = among({"text": "text", "json_object": "json", "json_schema": "json"})
+
+
+def several(value: Any) -> Optional[int]:
+    """Narrow to a number of choices other than the usual one."""
+    count = integer(value)
+    return None if count == 1 else count
+
+
+SAMPLING = (
+    Field(semconv.REQUEST_MODEL, ("model",), text),
+    Field(semconv.REQUEST_TEMPERATURE, ("temperature",), number),
+    Field(semconv.REQUEST_TOP_P, ("top_p",), number),
+    Field(semconv.REQUEST_FREQUENCY_PENALTY, ("frequency_penalty",), number),
+    Field(semconv.REQUEST_PRESENCE_PENALTY, ("presence_penalty",), number),
+    Field(semconv.REQUEST_SEED, ("seed",), integer),
+    Field(semconv.REQUEST_STOP_SEQUENCES, ("stop",), texts),
+    Field(semconv.REQUEST_CHOICE_COUNT, ("n",), several),
+)
+"""Parameters that chat completions share with the older completions."""
+
+USAGE = (
+    Field(semconv.USAGE_INPUT_TOKENS, ("usage", "prompt_tokens"), integer),
+    Field(semconv.USAGE_OUTPUT_TOKENS, ("usage", "completion_tokens"), integer),
+    Field(
+        semconv.USAGE_CACHE_READ_INPUT_TOKENS,
+        ("usage", "prompt_tokens_details", "cached_tokens"),
+        positive,
+    ),
+    Field(
+        semconv.USAGE_CACHE_WRITE_INPUT_TOKENS,
+        ("usage", "prompt_tokens_details", "cache_write_tokens"),
+        positive,
+    ),
+    Field(
+        semconv.USAGE_REASONING_OUTPUT_TOKENS,
+        ("usage", "completion_tokens_details", "reasoning_tokens"),
+        positive,
+    ),
+    Field(
+        semconv.USAGE_AUDIO_INPUT_TOKENS,
+        ("usage", "prompt_tokens_details", "audio_tokens"),
+        positive,
+    ),
+    Field(
+        semconv.USAGE_AUDIO_OUTPUT_TOKENS,
+        ("usage", "completion_tokens_details", "audio_tokens"),
+        positive,
+    ),
+)
+
+IDENTITY = (
+    Field(semconv.RESPONSE_ID, ("id",), text),
+    Field(semconv.RESPONSE_MODEL, ("model",), text),
+)
+
+_REQUEST = (
+    *SAMPLING,
+    Field(semconv.REQUEST_MAX_TOKENS, ("max_completion_tokens",), integer),
+    Field(semconv.REQUEST_MAX_TOKENS, ("max_tokens",), integer),
+    Field(semconv.OUTPUT_TYPE, ("response_format", "type"), OUTPUT_TYPES),
+    Field(semconv.REQUEST_REASONING_LEVEL, ("reasoning_effort",), text),
+    Field(semconv.OPENAI_REQUEST_SERVICE_TIER, ("service_tier",), other_than("auto")),
+)
+
+_REPLY = (
+    *IDENTITY,
+    Field(semconv.OPENAI_RESPONSE_SERVICE_TIER, ("service_tier",), text),
+    Field(semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, ("system_fingerprint",), text),
+    *USAGE,
+)
+
+
+class ChatReader:
+    """Reads requests, replies and streams of `chat.completions`."""
+
+    def request(self, body: Mapping[str, Any]) -> Reading:
+        """Read the body of a request as the provider receives it."""
+        attributes = read(body, _REQUEST)
+        attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
+        tools = (*elements(field(body, "tools")), *elements(field(body, "functions")))
+        content: Dict[str, Any] = {
+            semconv.INPUT_MESSAGES: [_message(each) for each in elements(field(body, "messages"))]
+        }
+        if tools:
+            content[semconv.TOOL_DEFINITIONS] = [tool_definition(tool) for tool in tools]
+        return Reading(attributes, content)
+
+    def reply(self, reply: Any) -> Reading:
+        """Read a completion: the SDK's object, a parsed body or what `chunks` returned."""
+        if isinstance(reply, FoldedCompletion):
+            reply = reply.whole()
+        choices = elements(field(reply, "choices"))
+        attributes = read(reply, _REPLY)
+        if not choices:
+            return Reading(attributes, {})
+        attributes[semconv.RESPONSE_FINISH_REASONS] = [_finish_reason(each) for each in choices]
+        messages = [
+            {**_message(field(each, "message")), "finish_reason": _finish_reason(each)}
+            for each in choices
+        ]
+        return Reading(attributes, {semconv.OUTPUT_MESSAGES: messages})
+
+    def chunks(
+        self, chunks: Sequence[Any], folded: Optional[FoldedCompletion] = None
+    ) -> FoldedCompletion:
+        """Fold streamed chunks into one completion, going on with `folded` where given."""
+        completion = FoldedCompletion() if folded is None else folded
+        for chunk in chunks:
+            completion.add(chunk)
+        return completion
+
+
+def _finish_reason(choice: Any) -> str:
+    return text(field(choice, "finish_reason")) or "error"
+
+
+def _message(message: Any) -> Dict[str, Any]:
+    role = text(field(message, "role"))
+    if role in ("tool", "function"):
+        answer = field(message, "content")
+        parts = [tool_result_part(field(message, "tool_call_id"), answer)]
+    else:
+        parts = _parts(message)
+    return given(role=role, name=text(field(message, "name")), parts=parts)
+
+
+def _parts(message: Any) -> List[Part]:
+    parts: List[Part] = []
+    # not in OpenAI's own API: what servers of open models call it
+    reasoning = text(field(message, "reasoning_content")) or text(field(message, "reasoning"))
+    if reasoning:
+        parts.append(reasoning_part(reasoning))
+    parts.extend(content_parts(field(message, "content")))
+    spoken = (text(field(message, "refusal")), text(field(message, "audio", "transcript")))
+    parts.extend(text_part(words) for words in spoken if words)
+    for call in elements(field(message, "tool_calls")):
+        custom = field(call, "custom")
+        function = field(call, "function") if custom is None else custom
+        arguments = field(function, "arguments" if custom is None else "input")
+        parts.append(tool_call_part(field(call, "id"), field(function, "name"), arguments))
+    function = field(message, "function_call")
+    if function is not None:
+        name, arguments = field(function, "name"), field(function, "arguments")
+        parts.append(tool_call_part(None, name, arguments))
+    return parts
+
+
+def stated(chunk: Any, *names: str) -> Dict[str, Any]:
+    """Return what a chunk says of the whole completion; the first ones may hold empty strings."""
+    said = {name: text(field(chunk, name)) for name in names}
+    return given(usage=field(chunk, "usage"), **{name: said[name] or None for name in names})
+
+
+class FoldedCompletion:
+    """A completion that is still coming in."""
+
+    def __init__(self) -> None:
+        self._fields: Dict[str, Any] = {}
+        self._choices: Dict[int, _FoldedChoice] = {}
+
+    def add(self, chunk: Any) -> None:
+        """Take one more chunk."""
+        self._fields.update(stated(chunk, "id", "model", "service_tier", "system_fingerprint"))
+        for choice in elements(field(chunk, "choices")):
+            index = integer(field(choice, "index")) or 0
+            self._choices.setdefault(index, _FoldedChoice()).add(choice)
+
+    def whole(self) -> Dict[str, Any]:
+        """Return what has come in so far, in the form of a completion."""
+        choices = [choice.whole() for _, choice in sorted(self._choices.items())]
+        return {**self._fields, "choices": choices}
+
+
+_TEXTS = (
+    ("content",),
+    ("refusal",),
+    ("reasoning_content",),
+    ("reasoning",),
+    ("audio", "transcript"),
+)
+"""Texts of a message that come in pieces."""
+
+
+class _FoldedChoice:
+    def __init__(self) -> None:
+        self._finish_reason: Optional[str] = None
+        self._texts: Dict[Tuple[str, ...], List[str]] = {}
+        self._calls: Dict[int, _FoldedCall] = {}
+        self._function: Optional[_FoldedCall] = None
+
+    def add(self, choice: Any) -> None:
+        self._finish_reason = text(field(choice, "finish_reason")) or self._finish_reason
+        delta = field(choice, "delta")
+        for path in _TEXTS:
+            piece = text(field(delta, *path))
+            if piece is not None:
+                self._texts.setdefault(path, []).append(piece)
+        for call in elements(field(delta, "tool_calls")):
+            index = integer(field(call, "index"))
+            if index is None:  # some servers send each call whole and do not number them
+                index = len(self._calls)
+            self._calls.setdefault(index, _FoldedCall()).add(call)
+        function = field(delta, "function_call")
+        if function is not None:
+            self._function = self._function or _FoldedCall()
+            self._function.add({"function": function})
+
+    def whole(self) -> Dict[str, Any]:
+        message: Dict[str, Any] = {"role": "assistant"}
+        for path, pieces in self._texts.items():
+            value: Any = "".join(pieces)
+            for name in reversed(path[1:]):
+                value = {name: value}
+            message[path[0]] = value
+        message["tool_calls"] = [call.whole() for _, call in sorted(self._calls.items())]
+        if self._function is not None:
+            message["function_call"] = self._function.whole()["function"]
+        return {"message": message, "finish_reason": self._finish_reason}
+
+
+class _FoldedCall:
+    def __init__(self) -> None:
+        self._id: Optional[str] = None
+        self._name: Optional[str] = None
+        self._arguments: List[str] = []
+
+    def add(self, call: Any) -> None:
+        self._id = text(field(call, "id")) or self._id
+        self._name = text(field(call, "function", "name")) or self._name
+        piece = text(field(call, "function", "arguments"))
+        if piece is not None:
+            self._arguments.append(piece)
+
+    def whole(self) -> Dict[str, Any]:
+        function = {"name": self._name, "arguments": "".join(self._arguments)}
+        return {"id": self._id, "function": function}

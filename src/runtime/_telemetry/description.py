@@ -1,0 +1,152 @@
+"""Describes a finished call in the attributes of the OpenTelemetry GenAI conventions."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple, Optional
+
+from arc_protocol import semconv
+from runtime._calls import FinishedCall, Reading
+from runtime._telemetry import changes, content
+
+_TEXT_LIMIT = 1024
+_ELEMENT_LIMIT = 256
+_ELEMENTS_LIMIT = 128
+_NOTHING = Reading({}, {})
+
+
+class Description(NamedTuple):
+    """A finished call in the words of telemetry, before it is encoded for anybody."""
+
+    call: FinishedCall
+    name: str
+    """Name of the span."""
+    attributes: Dict[str, Any]
+    """What is always sent."""
+    content: Dict[str, Any]
+    """Messages, instructions and tools, as structures."""
+    failure: Optional[str]
+    """What the failed call's error said; None when the call succeeded."""
+
+    @property
+    def ended_ns(self) -> int:
+        """Unix time in nanoseconds."""
+        return self.call.started_ns + int(self.call.duration_s * 1e9)
+
+    def exception_event(self) -> Optional[Dict[str, str]]:
+        """Return the attributes of the event that says what the SDK raised."""
+        if self.call.error is None or self.failure is None:
+            return None
+        raised = self.attributes[semconv.ERROR_TYPE]
+        return {semconv.EXCEPTION_TYPE: raised, semconv.EXCEPTION_MESSAGE: self.failure}
+
+    def all_attributes(self, *, capture_content: bool) -> Dict[str, Any]:
+        """Return everything that a span may carry where content is captured or is not."""
+        attributes = dict(self.attributes)
+        whole = True
+        fields = attributes.get(semconv.ARC_FIX_FIELDS)
+        if fields:
+            before, after = self.call.body, _proposed(self.call)
+            diff = changes.patch(before, after, fields, capture_content=capture_content)
+            if diff is None:
+                whole = False
+            else:
+                attributes[semconv.ARC_FIX_DIFF] = diff
+        if capture_content:
+            encoded, truncated = content.encode(self.content)
+            attributes.update(encoded)
+            whole = whole and not truncated
+        if not whole:
+            attributes[semconv.ARC_CONTENT_TRUNCATED] = True
+        return attributes
+
+
+def describe(call: FinishedCall, *, session: Optional[str] = None) -> Description:
+    """Read a finished call once, for spans and metrics alike; takes the worker's time."""
+    reader = call.api.reader
+    request = reader.request(call.sent)
+    reply = _NOTHING if call.reply is None else reader.reply(call.reply)
+    stated = {
+        **request.attributes,
+        **reply.attributes,
+        **_circumstances(call),
+        **_decision(call),
+        **_error(call),
+        semconv.ARC_SESSION: session,
+    }
+    message = stated.pop(semconv.ARC_ERROR_MESSAGE, None) or ""
+    attributes = {
+        name: _bounded(value) for name, value in stated.items() if value is not None and value != []
+    }
+    model = attributes.get(semconv.REQUEST_MODEL)
+    return Description(
+        call=call,
+        name=f"{call.api.convention} {model}" if model else call.api.convention,
+        attributes=attributes,
+        content={**request.content, **reply.content},
+        failure=(
+            content.shortened(message, _TEXT_LIMIT) if semconv.ERROR_TYPE in attributes else None
+        ),
+    )
+
+
+def _circumstances(call: FinishedCall) -> Dict[str, Any]:
+    return {
+        semconv.OPERATION_NAME: call.api.convention,
+        semconv.PROVIDER_NAME: call.server.provider,
+        semconv.SERVER_ADDRESS: call.server.address,
+        semconv.SERVER_PORT: call.server.port,
+        semconv.REQUEST_STREAM: call.stream or None,
+        semconv.RESPONSE_TIME_TO_FIRST_CHUNK: call.first_chunk_s,
+        semconv.ARC_REQUEST_STREAM_ABANDONED: call.abandoned or None,
+        semconv.ARC_INTERCEPTION_DURATION: call.overhead_s,
+    }
+
+
+def _decision(call: FinishedCall) -> Dict[str, Any]:
+    matched = () if call.decision is None else call.decision.matched
+    return {
+        semconv.ARC_PATTERNS_REVISION: call.patterns.revision,
+        semconv.ARC_PATTERN_IDS: [pattern.name for pattern in matched],
+        semconv.ARC_PATTERN_REVISIONS: [pattern.revision for pattern in matched],
+        semconv.ARC_FIX_OUTCOME: _outcome(call),
+        semconv.ARC_FIX_FIELDS: changes.changed_fields(call.body, _proposed(call)),
+    }
+
+
+def _outcome(call: FinishedCall) -> str:
+    decision = call.decision
+    if decision is None:
+        return "none"
+    if decision.applied:
+        return "applied" if call.enforced else "shadow"
+    if decision.errors:
+        return "error"
+    return "rejected" if decision.skipped else "none"
+
+
+def _proposed(call: FinishedCall) -> Any:
+    """Return the request with its fixes, also where they were not carried out."""
+    if call.enforced or call.decision is None:
+        return call.sent
+    return call.decision.body
+
+
+def _error(call: FinishedCall) -> Dict[str, Any]:
+    error = call.error
+    if error is None:
+        return {}
+    return {
+        semconv.ERROR_TYPE: error.type,
+        semconv.HTTP_RESPONSE_STATUS_CODE: error.status,
+        semconv.ARC_ERROR_CODE: error.code,
+        semconv.ARC_ERROR_PARAM: error.param,
+        semconv.ARC_ERROR_MESSAGE: error.message,
+    }
+
+
+def _bounded(value: Any, limit: int = _TEXT_LIMIT) -> Any:
+    if isinstance(value, str):
+        return content.shortened(value, limit)
+    if isinstance(value, list):
+        return [_bounded(each, _ELEMENT_LIMIT) for each in value[:_ELEMENTS_LIMIT]]
+    return value

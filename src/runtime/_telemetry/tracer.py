@@ -1,0 +1,69 @@
+"""Gives the application's own tracer provider, if it has one, the spans of its calls."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+from typing import Any, Mapping, Optional, Tuple
+
+from arc_protocol.version import __version__
+from runtime._telemetry.description import Description
+
+_CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_SUPPRESSING = ("suppress_instrumentation", "opentelemetry.genai.client.inference.context")
+"""Context keys by which another instrumentation says that a call has its span already."""
+
+
+def captures_content(environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the application wants message content on its own spans."""
+    return environ.get(_CAPTURE, "").strip().upper() in ("SPAN_ONLY", "SPAN_AND_EVENT")
+
+
+def current_span_context(context: contextvars.Context) -> Any:
+    """Return the context of the application's span around a call, or None."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    span_context = context.run(trace.get_current_span).get_span_context()
+    return span_context if span_context.is_valid else None
+
+
+def record(description: Description, *, capture_content: bool) -> Optional[Tuple[int, int]]:
+    """Make the call's span in the application's provider; return its trace and span id.
+
+    Nothing is made, and None returned, when the application does not trace, or when another
+    instrumentation makes a span for this very call.
+    """
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None or description.call.instrumented_by is not None:
+        return None
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider)):
+        return None
+    tracer = provider.get_tracer("arc.runtime", __version__)
+    attributes = description.all_attributes(capture_content=capture_content)
+    span = description.call.context.run(_span, trace, tracer, description, attributes)
+    if span is None:
+        return None
+    span_context = span.get_span_context()
+    return (span_context.trace_id, span_context.span_id) if span_context.is_valid else None
+
+
+def _span(trace: Any, tracer: Any, description: Description, attributes: Mapping[str, Any]) -> Any:
+    context: Any = sys.modules["opentelemetry.context"]
+    if any(context.get_value(key) for key in _SUPPRESSING):
+        return None
+    span = tracer.start_span(
+        description.name,
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        start_time=description.call.started_ns,
+    )
+    if description.failure is not None:
+        span.set_status(trace.Status(trace.StatusCode.ERROR, description.failure))
+    event = description.exception_event()
+    if event is not None:
+        span.add_event("exception", event, timestamp=description.ended_ns)
+    span.end(end_time=description.ended_ns)
+    return span

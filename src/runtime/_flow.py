@@ -3,133 +3,167 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any, Mapping, NamedTuple, Optional, Protocol, Sequence
+from time import perf_counter
+from typing import Any, Callable, List, Mapping, NamedTuple
 
-from arc_protocol.patterns import Decision, PatternSet
+from arc_protocol.patterns import PatternSet
+from runtime._calls import Api, CallError, FinishedCall, Reader, Reading, Server  # noqa: F401
+from runtime._guard import Guard
 
-
-class Reading(NamedTuple):
-    """What telemetry says of one request or reply."""
-
-    attributes: Mapping[str, Any]
-    """OpenTelemetry attributes without message content: always sent."""
-    content: Mapping[str, Any]
-    """The opt-in attributes (messages, instructions, tools) as JSON-like structures."""
+SLICE = 256
+"""Chunks of one stream that are held before they are handed over."""
 
 
-class Reader(Protocol):
-    """Understands the requests and replies of one API; runs on the worker thread alone."""
+class Interception:
+    """What every intercepted call needs; one per process, read by all seams."""
 
-    def request(self, body: Mapping[str, Any]) -> Reading:
-        """Read the body of a request as the provider receives it."""
+    __slots__ = ("active", "enforcing", "guard", "patterns", "put")
 
-    def reply(self, reply: Any) -> Reading:
-        """Read an SDK's reply object, or the mapping parsed from a raw body."""
-
-    def chunks(self, chunks: Sequence[Any]) -> Any:
-        """Fold streamed chunks, perhaps incomplete, into something that `reply` reads."""
-
-
-class Api(NamedTuple):
-    """One API of a provider, for example chat completions."""
-
-    operation: str
-    """The word that patterns use: `chat`, `responses`, `embeddings`."""
-    convention: str
-    """`gen_ai.operation.name` of its spans: `chat`, `embeddings`, `text_completion`."""
-    reader: Reader
+    def __init__(self, patterns: PatternSet, put: Callable[[Any], None], guard: Guard) -> None:
+        self.patterns = patterns
+        """The set in force: immutable, replaced as a whole."""
+        self.put = put
+        """Takes an exchange that has ended, or a `ChunkSlice`; must be quick and must not raise."""
+        self.guard = guard
+        self.enforcing = True
+        """False in observe mode: decisions are recorded and not carried out."""
+        self.active = True
+        """False after shutdown: seams that could not be undone only pass calls on."""
 
 
-class Server(NamedTuple):
-    """Who answers a client's calls."""
+class Exchange:
+    """One call on its way: decided when made, sent by the seam, handed over when it has ended.
 
-    provider: str
-    """`gen_ai.provider.name`."""
-    address: Optional[str]
-    port: Optional[int]
-
-
-class CallError(NamedTuple):
-    """What telemetry keeps of an exception, so that no traceback is held."""
-
-    type: str
-    """Fully qualified name of the exception's class."""
-    message: str
-    status: Optional[int] = None
-    """HTTP status code, when the provider answered."""
-    code: Optional[str] = None
-    param: Optional[str] = None
-
-
-class FinishedCall:
-    """A finished call as the worker sees it; the caller's thread only appended references."""
+    The seam sends `sent` and then calls `end` or `fail`. For a stream it calls `open` instead, the
+    stream adds its chunks and ends the exchange later. Only the first end counts. None of the
+    methods raises: they run between the application and its reply.
+    """
 
     __slots__ = (
+        "_interception",
         "abandoned",
         "api",
         "body",
+        "chunks",
+        "client_class",
         "context",
         "decision",
-        "duration_s",
+        "ended_at",
         "enforced",
         "error",
-        "first_chunk_s",
-        "instrumented_by",
+        "first_chunk_at",
+        "folded",
+        "history",
         "overhead_s",
         "patterns",
         "reply",
         "sent",
+        "sent_at",
         "server",
-        "started_ns",
+        "started_at",
         "stream",
+        "stream_class",
     )
 
     def __init__(
         self,
-        *,
+        interception: Interception,
         api: Api,
         server: Server,
-        patterns: PatternSet,
-        context: contextvars.Context,
+        client_class: type,
         body: Mapping[str, Any],
-        sent: Mapping[str, Any],
-        decision: Optional[Decision],
-        enforced: bool,
-        started_ns: int,
-        duration_s: float,
-        overhead_s: float,
-        stream: bool = False,
-        first_chunk_s: Optional[float] = None,
-        abandoned: bool = False,
-        reply: Any = None,
-        error: Optional[CallError] = None,
-        instrumented_by: Optional[str] = None,
+        started_at: float,
     ) -> None:
+        self._interception = interception
         self.api = api
         self.server = server
-        self.patterns = patterns
-        """The set that decided."""
-        self.context = context
-        """Copy of the application's context at the call: its current span and session."""
+        self.client_class = client_class
         self.body = body
-        """The request as the application made it."""
-        self.sent = sent
-        """The request as it was sent; the same object when nothing was changed."""
-        self.decision = decision
-        self.enforced = enforced
-        """False in observe mode: `decision` was not carried out."""
-        self.started_ns = started_ns
-        """Unix time in nanoseconds."""
-        self.duration_s = duration_s
-        self.overhead_s = overhead_s
-        """Seconds that Arc itself took on the caller's thread."""
-        self.stream = stream
-        self.first_chunk_s = first_chunk_s
-        """Seconds from start to the first chunk of a stream."""
-        self.abandoned = abandoned
-        """The application closed or dropped the stream before its end."""
+        self.started_at = started_at
+        self.patterns = patterns = interception.patterns
+        self.enforced = interception.enforcing
+        self.decision = decision = patterns.decide(server.provider, api.operation, body)
+        self.sent = body if decision is None or not self.enforced else decision.body
+        history = body.get(api.history)
+        # applications go on appending to the list that they have sent
+        self.history = history[:] if type(history) is list else None
+        self.context = contextvars.copy_context()
+        self.stream = False
+        self.stream_class: Any = None
+        self.ended_at = 0.0
+
+    def end(self, reply: Any) -> None:
+        """The SDK returned its reply."""
+        now = perf_counter()
+        if self.ended_at:
+            return
+        self.ended_at = now
         self.reply = reply
-        """The SDK's reply object, or folded chunks, or None."""
-        self.error = error
-        self.instrumented_by = instrumented_by
-        """Another instrumentation that already makes a span for this call."""
+        self.error = None
+        self.overhead_s = self.sent_at - self.started_at + perf_counter() - now
+        self._interception.put(self)
+
+    def fail(self, error: BaseException) -> None:
+        """The SDK raised `error`, at once or in the middle of a stream."""
+        if self.ended_at:
+            return
+        try:
+            self.ended_at = perf_counter()
+            self.reply = None
+            self.error = call_error(error)
+            self.overhead_s = self.sent_at - self.started_at
+            self._interception.put(self)
+        except Exception as fault:
+            self._interception.guard.caught("record", fault)
+
+    def open(self) -> None:
+        """The SDK returned a stream, which ends this exchange later."""
+        self.stream = True
+        self.chunks: List[Any] = []
+        self.first_chunk_at = 0.0
+        self.abandoned = False
+        self.folded: Any = None
+
+    def add(self, chunk: Any) -> None:
+        """A chunk of the stream came."""
+        if not self.first_chunk_at:
+            self.first_chunk_at = perf_counter()
+        self.chunks.append(chunk)
+        if len(self.chunks) >= SLICE:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Leave the chunks so far to the worker, so that a long stream is not held in memory."""
+        chunks, self.chunks = self.chunks, []
+        self._interception.put(ChunkSlice(self, chunks))
+
+    def abandon(self) -> None:
+        """The application closed or dropped the stream before its end."""
+        if not self.ended_at:
+            self.abandoned = True
+            self.end(None)
+
+    def fold(self, chunks: List[Any]) -> None:
+        """Fold chunks into the reply so far; on the worker's thread."""
+        self.folded = self.api.reader.chunks(chunks, self.folded)
+
+
+class ChunkSlice(NamedTuple):
+    """Chunks of a stream that goes on."""
+
+    exchange: Exchange
+    chunks: List[Any]
+
+
+def call_error(error: BaseException) -> CallError:
+    """Keep what telemetry needs of an exception; the exception itself would hold the stack."""
+    kind = type(error)
+    status, code = getattr(error, "status_code", None), getattr(error, "code", None)
+    param = getattr(error, "param", None)
+    return CallError(
+        type=f"{kind.__module__}.{kind.__qualname__}",
+        message=str(error),
+        status=status if isinstance(status, int) else None,
+        code=code if isinstance(code, str) else None,
+        param=param if isinstance(param, str) else None,
+    )

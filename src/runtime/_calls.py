@@ -1,0 +1,137 @@
+"""What is known of a call once it has ended, and how providers say what they know."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any, Mapping, NamedTuple, Optional, Protocol, Sequence
+
+from arc_protocol.patterns import Decision, PatternSet
+
+
+class Reading(NamedTuple):
+    """What telemetry says of one request or reply."""
+
+    attributes: Mapping[str, Any]
+    """OpenTelemetry attributes without message content: always sent."""
+    content: Mapping[str, Any]
+    """The opt-in attributes (messages, instructions, tools) as JSON-like structures."""
+
+
+class Reader(Protocol):
+    """Understands the requests and replies of one API; runs on the worker thread alone."""
+
+    def request(self, body: Mapping[str, Any]) -> Reading:
+        """Read the body of a request as the provider receives it."""
+
+    def reply(self, reply: Any) -> Reading:
+        """Read an SDK's reply object, or the mapping parsed from a raw body."""
+
+    def chunks(self, chunks: Sequence[Any]) -> Any:
+        """Fold streamed chunks, perhaps incomplete, into something that `reply` reads."""
+
+
+class Api(NamedTuple):
+    """One API of a provider, for example chat completions."""
+
+    operation: str
+    """The word that patterns use: `chat`, `responses`, `embeddings`."""
+    convention: str
+    """`gen_ai.operation.name` of its spans: `chat`, `embeddings`, `text_completion`."""
+    reader: Reader
+    history: str = "messages"
+    """Parameter that holds the list which applications keep appending to."""
+
+
+class Server(NamedTuple):
+    """Who answers a client's calls."""
+
+    provider: str
+    """`gen_ai.provider.name`."""
+    address: Optional[str]
+    port: Optional[int]
+
+
+class CallError(NamedTuple):
+    """What telemetry keeps of an exception, so that no traceback is held."""
+
+    type: str
+    """Fully qualified name of the exception's class."""
+    message: str
+    status: Optional[int] = None
+    """HTTP status code, when the provider answered."""
+    code: Optional[str] = None
+    param: Optional[str] = None
+
+
+class FinishedCall:
+    """A finished call as the worker sees it; the caller's thread only appended references."""
+
+    __slots__ = (
+        "abandoned",
+        "api",
+        "body",
+        "context",
+        "decision",
+        "duration_s",
+        "enforced",
+        "error",
+        "first_chunk_s",
+        "instrumented_by",
+        "overhead_s",
+        "patterns",
+        "reply",
+        "sent",
+        "server",
+        "started_ns",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        server: Server,
+        patterns: PatternSet,
+        context: contextvars.Context,
+        body: Mapping[str, Any],
+        sent: Mapping[str, Any],
+        decision: Optional[Decision],
+        enforced: bool,
+        started_ns: int,
+        duration_s: float,
+        overhead_s: float,
+        stream: bool = False,
+        first_chunk_s: Optional[float] = None,
+        abandoned: bool = False,
+        reply: Any = None,
+        error: Optional[CallError] = None,
+        instrumented_by: Optional[str] = None,
+    ) -> None:
+        self.api = api
+        self.server = server
+        self.patterns = patterns
+        """The set that decided."""
+        self.context = context
+        """Copy of the application's context at the call: its current span and session."""
+        self.body = body
+        """The request as the application made it."""
+        self.sent = sent
+        """The request as it was sent; the same object when nothing was changed."""
+        self.decision = decision
+        self.enforced = enforced
+        """False in observe mode: `decision` was not carried out."""
+        self.started_ns = started_ns
+        """Unix time in nanoseconds."""
+        self.duration_s = duration_s
+        self.overhead_s = overhead_s
+        """Seconds that Arc itself took on the caller's thread."""
+        self.stream = stream
+        self.first_chunk_s = first_chunk_s
+        """Seconds from start to the first chunk of a stream."""
+        self.abandoned = abandoned
+        """The application closed or dropped the stream before its end."""
+        self.reply = reply
+        """The SDK's reply object, or folded chunks, or None."""
+        self.error = error
+        self.instrumented_by = instrumented_by
+        """Another instrumentation that already makes a span for this call."""

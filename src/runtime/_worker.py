@@ -1,0 +1,156 @@
+"""The one thread of Arc: takes what the application's threads leave and works on it later."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Optional
+
+from runtime._guard import Guard
+
+_SLICE = 32
+"""Items handled before other threads get their turn; a longer slice delays the application."""
+_CHECK = 63
+"""Every 64th item, and the first into an empty queue, makes sure that the thread runs."""
+_WAKE_AT = 256
+_PERIOD_S = 1.0
+_FORK_WAIT_S = 0.25
+
+
+class _Request:
+    """Somebody waits until what is queued now has been handled."""
+
+    def __init__(self, drain_until: Optional[float]) -> None:
+        self.drain_until = drain_until
+        self.done = threading.Event()
+        self.well = False
+
+
+class Worker:
+    """Handles queued items on a daemon thread which starts with `start` or the first item.
+
+    `handle` gets each item, `pump` is called after each round and returns the seconds until it
+    wants to be called again, `drain` gets the seconds it may take to finish everything. All three
+    run on the worker's thread alone. `suspend` runs before a fork, when that thread has stopped.
+    """
+
+    def __init__(
+        self,
+        *,
+        handle: Callable[[Any], None],
+        pump: Callable[[], float],
+        drain: Callable[[float], bool],
+        suspend: Callable[[], None],
+        guard: Guard,
+        limit: int = 10_000,
+    ) -> None:
+        self._handle = handle
+        self._pump = pump
+        self._drain = drain
+        self._suspend = suspend
+        self._guard = guard
+        self._limit = limit
+        self._start_lock = threading.Lock()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._queue: Deque[Any] = deque()
+        self._thread: Optional[threading.Thread] = None
+        self._pid = os.getpid()
+        self._awake = threading.Event()
+        self._stop = threading.Event()
+        self._asked: Deque[_Request] = deque()
+        self.dropped = 0
+        """Items that found the queue full; not exact when many threads drop at once."""
+
+    def put(self, item: Any) -> None:
+        """Leave an item for the worker: no lock, no system call except on every 64th item."""
+        queue = self._queue
+        waiting = len(queue)
+        if waiting >= self._limit:
+            self.dropped += 1
+            return
+        queue.append(item)
+        if not waiting & _CHECK or self._thread is None:
+            self._guarded("start", self.start, None)
+            if waiting >= _WAKE_AT:
+                self._awake.set()
+
+    def start(self) -> None:
+        """Start the thread unless it runs in this very process."""
+        if self._pid != os.getpid():  # a fork that ran no Python hooks
+            self.forget()
+        with self._start_lock:
+            if self._thread is None:
+                self._stop = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._stop,), name="arc-worker", daemon=True
+                )
+                self._thread.start()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Handle everything queued so far and `drain`; True when that ended in time and well."""
+        return self._ask(_Request(drain_until=time.monotonic() + timeout_s), timeout_s)
+
+    def catch_up(self, timeout_s: float) -> bool:
+        """Handle everything queued so far, without `drain`."""
+        return self._ask(_Request(drain_until=None), timeout_s)
+
+    def _ask(self, request: _Request, timeout_s: float) -> bool:
+        self.start()
+        self._asked.append(request)
+        self._awake.set()
+        return request.done.wait(timeout_s) and request.well
+
+    def stop(self, timeout_s: float = _FORK_WAIT_S) -> bool:
+        """End the thread; what is queued stays and is handled when it starts again."""
+        with self._start_lock:
+            thread, self._thread = self._thread, None
+            self._stop.set()
+            self._awake.set()
+            if thread is None or thread is threading.current_thread():
+                return True
+            thread.join(timeout_s)
+            return not thread.is_alive()
+
+    def before_fork(self) -> None:
+        """Leave no thread and no connection for a child to inherit; the next item restarts."""
+        if self._thread is not None and self.stop():
+            self._suspend()
+
+    def forget(self) -> None:
+        """Be new in a forked child: what was queued belongs to the parent."""
+        self._start_lock = threading.Lock()
+        self._reset()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._awake.clear()
+            self._round(stop)
+            delay_s = self._guarded("pump", self._pump, _PERIOD_S)
+            if not stop.is_set() and not self._asked:
+                self._awake.wait(min(delay_s, _PERIOD_S))
+
+    def _round(self, stop: threading.Event) -> None:
+        asked = [self._asked.popleft() for _ in range(len(self._asked))]
+        for count in range(1, len(self._queue) + 1):
+            self._guarded("worker", lambda: self._handle(self._queue.popleft()), None)
+            if stop.is_set():
+                break
+            if not count % _SLICE:
+                time.sleep(0)
+        for request in asked:
+            request.well = True
+            if request.drain_until is not None:
+                left_s = max(0.0, request.drain_until - time.monotonic())
+                request.well = self._guarded("drain", lambda s=left_s: self._drain(s), False)
+            request.done.set()
+
+    def _guarded(self, step: str, action: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return action()
+        except Exception as fault:
+            self._guard.caught(step, fault)
+            return otherwise

@@ -1,0 +1,168 @@
+"""Streams of a Stainless SDK that tell Arc what passes through them.
+
+The SDK itself makes them, because it is asked for a subclass of its own stream class; so they are
+what the application expects in every respect. A chunk is looked at when the application has
+taken it, never before.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+import weakref
+from itertools import islice
+from typing import Any, AsyncIterator, Dict, Iterator, Tuple
+
+from runtime._flow import SLICE, Exchange
+
+_T = typing.TypeVar("_T")
+_unclaimed: weakref.WeakKeyDictionary[Any, Exchange] = weakref.WeakKeyDictionary()
+"""Exchanges whose raw response the application may turn into a stream, by HTTP response."""
+
+
+class ObservedStreams:
+    """Makes the observed subclasses of one SDK's stream classes, each once."""
+
+    def __init__(self, sync_class: type, async_class: type) -> None:
+        self._methods = {sync_class: _sync_methods, async_class: _async_methods}
+        self._subclasses: Dict[type, type] = {}
+        self._seen: Dict[int, Tuple[Any, Any]] = {}
+
+    def observed(self, stream_cls: Any) -> Any:
+        """Return the observed twin of `Stream[Chunk]`; anything unknown as it is."""
+        known = self._seen.get(id(stream_cls))
+        if known is not None and known[0] is stream_cls:
+            return known[1]
+        origin = typing.get_origin(stream_cls) or stream_cls
+        twin = stream_cls
+        if isinstance(origin, type) and issubclass(origin, tuple(self._methods)):
+            twin = self._subclass(origin)
+            if typing.get_args(stream_cls):
+                twin = twin[typing.get_args(stream_cls)]  # type: ignore[index]
+        self._seen[id(stream_cls)] = (stream_cls, twin)
+        return twin
+
+    def attach(self, exchange: Exchange, reply: Any) -> bool:
+        """Let the exchange end with the stream `reply`; False when that is none of ours."""
+        if type(reply) in self._subclasses.values():
+            exchange.open()
+            reply._arc_exchange = exchange
+            return True
+        response = getattr(reply, "http_response", None)
+        if response is None:
+            return False
+        exchange.open()
+        _unclaimed[response] = exchange
+        weakref.finalize(response, exchange.abandon).atexit = False
+        return True
+
+    def _subclass(self, origin: type) -> type:
+        if origin not in self._subclasses:
+            make = next(make for base, make in self._methods.items() if issubclass(origin, base))
+            generic = bool(getattr(origin, "__parameters__", ()))
+            self._subclasses[origin] = types.new_class(
+                origin.__name__,
+                (origin[_T] if generic else origin,),  # type: ignore[index]
+                exec_body=lambda namespace: namespace.update(make(origin)),
+            )
+        return self._subclasses[origin]
+
+
+def _claim(stream: Any) -> Any:
+    """The exchange of a stream; a stream that the application made itself may have none."""
+    exchange = stream._arc_exchange
+    if exchange is None:
+        exchange = stream._arc_exchange = _unclaimed.pop(stream.response, None)
+    return exchange
+
+
+def _abandon(stream: Any) -> None:
+    exchange = _claim(stream)
+    if exchange is not None:
+        exchange.abandon()
+
+
+def _sync_methods(origin: Any) -> Dict[str, Any]:
+    def __stream__(self: Any) -> Iterator[Any]:
+        inner = origin.__stream__(self)
+        exchange = _claim(self)
+        if exchange is None:
+            yield from inner
+            return
+        try:
+            for chunk in inner:
+                exchange.add(chunk)
+                yield chunk
+                break
+            while True:
+                chunks = exchange.chunks
+                append = chunks.append
+                for chunk in islice(inner, SLICE - 1):
+                    append(chunk)
+                    yield chunk
+                if len(chunks) < SLICE - 1:
+                    break
+                exchange.hand_over()
+        except GeneratorExit:
+            exchange.abandon()
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.end(None)
+
+    def close(self: Any) -> None:
+        origin.close(self)
+        _abandon(self)
+
+    return {**_common(origin), "__stream__": __stream__, "close": close}
+
+
+def _async_methods(origin: Any) -> Dict[str, Any]:
+    def __stream__(self: Any) -> AsyncIterator[Any]:
+        return _AsyncChunks(self, origin.__stream__(self))
+
+    async def close(self: Any) -> None:
+        await origin.close(self)
+        _abandon(self)
+
+    return {**_common(origin), "__stream__": __stream__, "close": close}
+
+
+def _common(origin: Any) -> Dict[str, Any]:
+    return {
+        "__module__": origin.__module__,
+        "__qualname__": origin.__qualname__,
+        "__doc__": origin.__doc__,
+        "__del__": _abandon,
+        "_arc_exchange": None,
+    }
+
+
+class _AsyncChunks:
+    """An iterator and no generator: one more generator would be one more to close by the loop."""
+
+    __slots__ = ("_inner", "_stream")
+
+    def __init__(self, stream: Any, inner: Any) -> None:
+        self._stream = stream
+        self._inner = inner
+
+    def __aiter__(self) -> _AsyncChunks:
+        return self
+
+    async def __anext__(self) -> Any:
+        exchange = _claim(self._stream)
+        try:
+            chunk = await self._inner.__anext__()
+        except StopAsyncIteration:
+            if exchange is not None:
+                exchange.end(None)
+            raise
+        except BaseException as error:
+            if exchange is not None:
+                exchange.fail(error)
+            raise
+        if exchange is not None:
+            exchange.add(chunk)
+        return chunk

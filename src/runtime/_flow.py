@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import contextvars
 from time import perf_counter
-from typing import Any, Callable, List, Mapping, NamedTuple
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol
 
 from arc_protocol.patterns import PatternSet
-from runtime._calls import Api, CallError, FinishedCall, Reader, Reading, Server  # noqa: F401
+from runtime._calls import Api, CallError, Server
 from runtime._guard import Guard
 
 SLICE = 256
 """Chunks of one stream that are held before they are handed over."""
+
+PENDING = object()
+"""Stands for a reply that the application has not read yet."""
+
+
+class CallSeam(Protocol):
+    """What the worker asks of the seam at which a call was intercepted."""
+
+    def parsed_body(self, reply: Any) -> Any:
+        """Return a reply that readers understand, or `PENDING`; read nothing from the network."""
+
+    def instrumented_by(self, exchange: Exchange) -> Optional[str]:
+        """Name another instrumentation that makes a span for this call."""
 
 
 class Interception:
@@ -57,17 +70,18 @@ class Exchange:
         "overhead_s",
         "patterns",
         "reply",
+        "seam",
         "sent",
         "sent_at",
         "server",
         "started_at",
         "stream",
-        "stream_class",
     )
 
     def __init__(
         self,
         interception: Interception,
+        seam: CallSeam,
         api: Api,
         server: Server,
         client_class: type,
@@ -75,6 +89,7 @@ class Exchange:
         started_at: float,
     ) -> None:
         self._interception = interception
+        self.seam = seam
         self.api = api
         self.server = server
         self.client_class = client_class
@@ -89,7 +104,6 @@ class Exchange:
         self.history = history[:] if type(history) is list else None
         self.context = contextvars.copy_context()
         self.stream = False
-        self.stream_class: Any = None
         self.ended_at = 0.0
 
     def end(self, reply: Any) -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 _ABSENT = object()
+_INSTRUMENTATIONS = (
+    "opentelemetry.instrumentation",
+    "opentelemetry.util.genai",
+    "openinference",
+    "traceloop",
+    "logfire",
+    "ddtrace",
+    "langfuse",
+)
+"""Packages that make GenAI spans of their own."""
 
 
 class Seam:
@@ -36,6 +46,19 @@ class Seam:
             else:
                 setattr(owner, name, own)
         self._replaced.clear()
+
+
+def instrumentation_of(function: Any) -> Optional[str]:
+    """Name the instrumentation that has put itself around a function, if one has."""
+    while function is not None:
+        # wrapt keeps the wrapper there; functools.wraps copies names but not globals
+        wrapper = getattr(function, "_self_wrapper", function)
+        module = str(getattr(wrapper, "__globals__", {}).get("__name__", ""))
+        for name in _INSTRUMENTATIONS:
+            if module.startswith(name):
+                return name
+        function = getattr(function, "__wrapped__", None)
+    return None
 
 
 def when_imported(name: str, action: Callable[[Any], None]) -> None:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Optional
+from typing import Any, Callable, Deque, Optional, Protocol
 
 from runtime._guard import Guard
 
@@ -28,28 +28,30 @@ class _Request:
         self.well = False
 
 
+class Task(Protocol):
+    """What the worker works on; all of it runs on the worker's thread, except `forget`."""
+
+    def handle(self, item: Any) -> None:
+        """Take one item from the queue."""
+
+    def pump(self) -> float:
+        """Do what is due; return the seconds until the next time."""
+
+    def drain(self, timeout_s: float) -> bool:
+        """Finish everything in the time given; False when it did not suffice."""
+
+    def suspend(self) -> None:
+        """Leave no thread and no connection behind, before a fork; called with no thread running."""
+
+    def forget(self) -> None:
+        """Be new in a forked child, without touching what belongs to the parent."""
+
+
 class Worker:
-    """Handles queued items on a daemon thread which starts with `start` or the first item.
+    """Gives queued items to a task, on a daemon thread that starts with `start` or an item."""
 
-    `handle` gets each item, `pump` is called after each round and returns the seconds until it
-    wants to be called again, `drain` gets the seconds it may take to finish everything. All three
-    run on the worker's thread alone. `suspend` runs before a fork, when that thread has stopped.
-    """
-
-    def __init__(
-        self,
-        *,
-        handle: Callable[[Any], None],
-        pump: Callable[[], float],
-        drain: Callable[[float], bool],
-        suspend: Callable[[], None],
-        guard: Guard,
-        limit: int = 10_000,
-    ) -> None:
-        self._handle = handle
-        self._pump = pump
-        self._drain = drain
-        self._suspend = suspend
+    def __init__(self, task: Task, guard: Guard, *, limit: int = 10_000) -> None:
+        self._task = task
         self._guard = guard
         self._limit = limit
         self._start_lock = threading.Lock()
@@ -118,25 +120,33 @@ class Worker:
     def before_fork(self) -> None:
         """Leave no thread and no connection for a child to inherit; the next item restarts."""
         if self._thread is not None and self.stop():
-            self._suspend()
+            self._guarded("suspend", self._task.suspend, None)
 
     def forget(self) -> None:
         """Be new in a forked child: what was queued belongs to the parent."""
         self._start_lock = threading.Lock()
         self._reset()
+        self._guarded("forget", self._task.forget, None)
+
+    def wake(self) -> None:
+        """Let the worker look after its task now; may be called from any thread."""
+        self._awake.set()
+
+    def _next(self) -> None:
+        self._task.handle(self._queue.popleft())
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self._awake.clear()
             self._round(stop)
-            delay_s = self._guarded("pump", self._pump, _PERIOD_S)
+            delay_s = self._guarded("pump", self._task.pump, _PERIOD_S)
             if not stop.is_set() and not self._asked:
                 self._awake.wait(min(delay_s, _PERIOD_S))
 
     def _round(self, stop: threading.Event) -> None:
         asked = [self._asked.popleft() for _ in range(len(self._asked))]
         for count in range(1, len(self._queue) + 1):
-            self._guarded("worker", lambda: self._handle(self._queue.popleft()), None)
+            self._guarded("worker", self._next, None)
             if stop.is_set():
                 break
             if not count % _SLICE:
@@ -145,7 +155,7 @@ class Worker:
             request.well = True
             if request.drain_until is not None:
                 left_s = max(0.0, request.drain_until - time.monotonic())
-                request.well = self._guarded("drain", lambda s=left_s: self._drain(s), False)
+                request.well = self._guarded("drain", lambda s=left_s: self._task.drain(s), False)
             request.done.set()
 
     def _guarded(self, step: str, action: Callable[[], Any], otherwise: Any) -> Any:

@@ -12,16 +12,15 @@ import copy
 import functools
 import inspect
 import json
+import sys
 from time import perf_counter
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple
-from weakref import WeakKeyDictionary
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from runtime._calls import Api, Server
-from runtime._flow import Exchange, Interception
-from runtime._seam import Seam
+from runtime._flow import PENDING, Exchange, Interception
+from runtime._seam import Seam, instrumentation_of
 from runtime.providers._stainless_streams import ObservedStreams
 
-_RAW_HEADER = "x-stainless-raw-response"
 _CACHE_LIMIT = 1024
 
 FindApi = Callable[[str, str], Optional[Api]]
@@ -34,15 +33,24 @@ class StainlessSeam:
     """Intercepts every call of one SDK's clients."""
 
     def __init__(
-        self, sdk: Any, interception: Interception, find_api: FindApi, find_server: FindServer
+        self,
+        sdk: Any,
+        interception: Interception,
+        *,
+        find_api: FindApi,
+        find_server: FindServer,
+        public_methods: Mapping[str, Sequence[str]],
     ) -> None:
+        """`public_methods` are the dotted names by operation that others may have instrumented."""
+        self._public_methods = public_methods
         self._interception = interception
         self._find_api = find_api
         self._find_server = find_server
         self._streams = ObservedStreams(sdk.Stream, sdk.AsyncStream)
         self._apis: Dict[Tuple[str, str], Optional[Api]] = {}
         self._servers: Dict[int, Tuple[Any, Server]] = {}
-        self._ours: WeakKeyDictionary[Callable[..., Any], Callable[..., Any]] = WeakKeyDictionary()
+        self._bases: Tuple[type, ...] = ()
+        self._ours: Dict[Any, Callable[..., Any]] = {}
 
     def install(self, seam: Seam, base: type, clients: Iterable[type]) -> None:
         """Replace `request` on the base class and on each client class.
@@ -50,11 +58,18 @@ class StainlessSeam:
         Other instrumentations replace it on a client class, which hides the base class, and put
         back what they saw there; with both replaced, Arc is called whatever the order.
         """
+        original = inspect.unwrap(base.request)  # type: ignore[attr-defined]
+        missing = {"cast_to", "options"} - set(inspect.signature(original).parameters)
+        if missing:
+            raise TypeError(f"{base.__name__}.request no longer takes {', '.join(sorted(missing))}")
         seam.replace(base, "request", self.around)
+        self._bases += (base,)
         for client in clients:
-            seam.replace(client, "request", self.around)
+            # a client class with a method of its own calls that of the base class
+            if inspect.unwrap(client.request) is original:  # type: ignore[attr-defined]
+                seam.replace(client, "request", self.around)
 
-    def around(self, original: Callable[..., Any], *, outer: bool = False) -> Callable[..., Any]:
+    def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return `original` with Arc around it; a replacement of ours is not wrapped again."""
         original = self._ours.get(original, original)
         begin, end = self._begin, self._end
@@ -71,7 +86,8 @@ class StainlessSeam:
                 except BaseException as error:
                     exchange.fail(error)
                     raise
-                return end(exchange, reply)
+                end(exchange, reply)
+                return reply
 
         else:
 
@@ -85,7 +101,8 @@ class StainlessSeam:
                 except BaseException as error:
                     exchange.fail(error)
                     raise
-                return end(exchange, reply)
+                end(exchange, reply)
+                return reply
 
         self._ours[request] = original
         return request
@@ -93,27 +110,32 @@ class StainlessSeam:
     def wrap(self, client: Any) -> Any:
         """Return the client itself if its calls meet Arc already, otherwise a copy whose calls do.
 
-        The copy shares the client's HTTP connections and is of a subclass of its class.
+        None for what is no client of this SDK. The copy shares the client's HTTP connections
+        and is of a subclass of its class.
         """
-        if self._is_covered(type(client).request):
+        if not isinstance(client, self._bases):
+            return None
+        if not self._bypasses(type(client).request):  # type: ignore[attr-defined]
             return client
         protected = client.copy()
         protected.__class__ = self._protected_class(type(protected))
         return protected
 
-    def _is_covered(self, request: Any) -> bool:
-        while request is not None:
-            if request in self._ours:
-                return True
-            request = getattr(request, "__wrapped__", None)
-        return False
+    def _bypasses(self, request: Any) -> bool:
+        """Tell whether a method reaches the SDK without meeting Arc."""
+        function = request
+        while function is not None:
+            if function in self._ours:
+                return False
+            function = getattr(function, "__wrapped__", None)
+        # a method of the application's own calls that of the base class, which is replaced
+        return inspect.unwrap(request) in self._ours.values()
 
     @functools.lru_cache(maxsize=None)  # noqa: B019  # as many entries as there are client classes
     def _protected_class(self, client: type) -> type:
+        request = self.around(client.request)  # type: ignore[attr-defined]
         return type(
-            client.__name__,
-            (client,),
-            {"__module__": client.__module__, "request": self.around(client.request, outer=True)},
+            client.__name__, (client,), {"__module__": client.__module__, "request": request}
         )
 
     def _begin(
@@ -127,12 +149,12 @@ class StainlessSeam:
             options = args[1] if len(args) > 1 else kwargs["options"]
             body = options.json_data
             api = self._api(options.method, options.url)
-            if api is None or not isinstance(body, dict) or _handled.get() is options:
+            if api is None or not isinstance(body, dict):
                 return None, args, kwargs
             if options.extra_json:
                 body = {**body, **options.extra_json}
             server = self._server(client)
-            exchange = Exchange(interception, api, server, type(client), body, started_at)
+            exchange = Exchange(interception, self, api, server, type(client), body, started_at)
             send_args, send_kwargs = args, kwargs
             if exchange.sent is not body:
                 options = _with_body(options, exchange.sent)
@@ -157,6 +179,29 @@ class StainlessSeam:
         except Exception as fault:
             self._interception.guard.caught("record", fault)
 
+    def parsed_body(self, reply: Any) -> Any:
+        """Return what a raw response holds, `PENDING` while the application has not read it.
+
+        A reply that is no raw response is returned as it is.
+        """
+        response = getattr(reply, "http_response", None)
+        if response is None:
+            return reply
+        if not response.is_closed:
+            return PENDING
+        try:
+            return json.loads(response.content)
+        except Exception:  # closed without having been read, or no JSON
+            return None
+
+    def instrumented_by(self, exchange: Exchange) -> Optional[str]:
+        """Name another instrumentation around the call's SDK method."""
+        methods = [getattr(exchange.client_class, "request", None)]
+        for name in self._public_methods.get(exchange.api.operation, ()):
+            module, _, path = name.partition(":")
+            methods.append(functools.reduce(_attribute, path.split("."), sys.modules.get(module)))
+        return next(filter(None, map(instrumentation_of, methods)), None)
+
     def _api(self, method: str, url: str) -> Optional[Api]:
         try:
             return self._apis[method, url]
@@ -179,6 +224,10 @@ class StainlessSeam:
         return server
 
 
+def _attribute(owner: Any, name: str) -> Any:
+    return getattr(owner, name, None)
+
+
 def _with_body(options: Any, body: Mapping[str, Any]) -> Any:
     """Copy request options with another JSON body; what `extra_body` gave is part of it by now."""
     twin = copy.copy(options)
@@ -186,21 +235,3 @@ def _with_body(options: Any, body: Mapping[str, Any]) -> Any:
     twin.__dict__["json_data"] = body
     twin.__dict__["extra_json"] = None
     return twin
-
-
-def parsed_body(reply: Any) -> Any:
-    """Return what a raw response holds, `PENDING` while the application has not read it.
-
-    A reply that is no raw response is returned as it is. Nothing is read from the network.
-    """
-    response = getattr(reply, "http_response", None)
-    if response is None:
-        return reply
-    if not response.is_closed:
-        return PENDING
-    if not response.is_stream_consumed:
-        return None
-    try:
-        return json.loads(response.content)
-    except Exception:  # never loaded into memory, or no JSON
-        return None

@@ -83,7 +83,7 @@ def _abandon(stream: Any) -> None:
 
 
 def _sync_methods(origin: Any) -> Dict[str, Any]:
-    def __stream__(self: Any) -> Iterator[Any]:
+    def stream(self: Any) -> Iterator[Any]:
         inner = origin.__stream__(self)
         exchange = _claim(self)
         if exchange is None:
@@ -115,18 +115,18 @@ def _sync_methods(origin: Any) -> Dict[str, Any]:
         origin.close(self)
         _abandon(self)
 
-    return {**_common(origin), "__stream__": __stream__, "close": close}
+    return {**_common(origin), "__stream__": stream, "close": close}
 
 
 def _async_methods(origin: Any) -> Dict[str, Any]:
-    def __stream__(self: Any) -> AsyncIterator[Any]:
+    def stream(self: Any) -> AsyncIterator[Any]:
         return _AsyncChunks(self, origin.__stream__(self))
 
     async def close(self: Any) -> None:
         await origin.close(self)
         _abandon(self)
 
-    return {**_common(origin), "__stream__": __stream__, "close": close}
+    return {**_common(origin), "__stream__": stream, "close": close}
 
 
 def _common(origin: Any) -> Dict[str, Any]:

@@ -17,7 +17,7 @@ from runtime.providers._openai_other import (
     ModerationsReader,
 )
 from runtime.providers._openai_responses import ResponsesReader
-from runtime.providers._stainless import StainlessSeam, parsed_body
+from runtime.providers._stainless import StainlessSeam
 
 SDK = "openai"
 """The package to intercept."""
@@ -43,12 +43,34 @@ _SERVERS: Tuple[Tuple[str, str], ...] = (
 )
 """`gen_ai.provider.name` by the end of the host's name."""
 
+_PUBLIC_METHODS = {
+    "chat": (
+        "openai.resources.chat.completions:Completions.create",
+        "openai.resources.chat.completions:AsyncCompletions.create",
+    ),
+    "responses": (
+        "openai.resources.responses:Responses.create",
+        "openai.resources.responses:AsyncResponses.create",
+    ),
+    "embeddings": (
+        "openai.resources.embeddings:Embeddings.create",
+        "openai.resources.embeddings:AsyncEmbeddings.create",
+    ),
+}
+"""Where tracers instrument the SDK, by operation."""
+
 
 def intercept(sdk: Any, interception: Interception, seam: Seam) -> StainlessSeam:
     """Put Arc in front of every call of the SDK's clients."""
     from openai import _base_client
 
-    stainless = StainlessSeam(sdk, interception, find_api, find_server)
+    stainless = StainlessSeam(
+        sdk,
+        interception,
+        find_api=find_api,
+        find_server=find_server,
+        public_methods=_PUBLIC_METHODS,
+    )
     stainless.install(seam, _base_client.SyncAPIClient, [sdk.OpenAI])
     stainless.install(seam, _base_client.AsyncAPIClient, [sdk.AsyncOpenAI])
     return stainless

@@ -1,0 +1,37 @@
+# Everything a person needs: each target sets up what it uses. Only Python 3.10+ and make are assumed.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check matrix bench docs clean
+
+demo: .venv/ready
+	$(BIN)/arc demo
+
+test: .venv/ready
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell src tests docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md
+
+matrix: .venv/ready
+	$(BIN)/nox
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+docs: .venv/ready
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv .nox site dist
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "make needs Python 3.10 or newer; name one with PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[core,dev]'
+	touch $@

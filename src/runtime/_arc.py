@@ -1,0 +1,237 @@
+"""The one file that knows all parts of the Runtime and puts them together."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from contextlib import contextmanager
+from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from arc_protocol.patterns import Explanation, Origin, Pattern
+from arc_protocol.version import __version__
+from runtime import _config, _log, providers
+from runtime._flow import Interception
+from runtime._guard import Guard
+from runtime._patterns import PatternRegistry
+from runtime._seam import Seam, when_imported
+from runtime._telemetry.pipeline import SESSION, Pipeline
+from runtime._worker import Worker
+
+_logger = logging.getLogger("arc")
+_lock = threading.RLock()
+
+
+class Arc:
+    """Protects the LLM calls of this process; there is one instance, which every call returns.
+
+    Arguments go before environment variables, `[tool.arc]` in the nearest pyproject.toml and the
+    defaults. `Arc(...)` again changes the given settings of the running instance. A setting that
+    cannot be used is logged in one sentence and its default taken: nothing raises.
+    """
+
+    _running: ClassVar[Optional[Arc]] = None
+
+    def __new__(cls, *_arguments: Any, **_settings: Any) -> Arc:
+        with _lock:
+            if Arc._running is None:
+                Arc._running = super().__new__(cls)
+                Arc._running._assemble()
+            return Arc._running
+
+    def __init__(
+        self,
+        endpoint: Optional[str] = None,
+        api_key: Optional[str] = None,
+        log_level: Optional[str] = None,
+        *,
+        metrics_port: Optional[int] = None,
+        mode: Optional[str] = None,
+        capture_content: Optional[bool] = None,
+        service_name: Optional[str] = None,
+    ) -> None:
+        given = {
+            "endpoint": endpoint,
+            "api_key": api_key,
+            "log_level": log_level,
+            "metrics_port": metrics_port,
+            "mode": mode,
+            "capture_content": capture_content,
+            "service_name": service_name,
+        }
+        with _lock:
+            self._arguments.update({k: v for k, v in given.items() if v is not None})
+            try:
+                self._configure(_config.read(self._arguments))
+            except Exception as fault:
+                self._guard.caught("configure", fault)
+
+    def _assemble(self) -> None:
+        self._arguments: Dict[str, Any] = {}
+        self._guard = Guard()
+        self._seam = Seam()
+        self._seams: List[Any] = []
+        self._enabled = False
+        self._pipeline = Pipeline(self._guard)
+        self._worker = Worker(self._pipeline, self._guard)
+        self._pipeline.worker = self._worker
+        self._registry = PatternRegistry()
+        self._interception = Interception(self._registry.current, self._worker.put, self._guard)
+
+    def _configure(self, settings: _config.Settings) -> None:
+        self.settings = settings
+        """The settings in force and where each comes from."""
+        if settings.disable:
+            return
+        _log.set_level(settings.log_level)
+        self._interception.enforcing = settings.mode == "enforce"
+        self._pipeline.settings = settings
+        if not self._enabled:
+            self._enabled = True
+            self._intercept()
+            _register_hooks()
+            _logger.info(
+                "Arc %s protects the LLM calls of this process; telemetry goes to %s.",
+                __version__,
+                settings.endpoint or "nobody",
+            )
+        self._worker.start()
+
+    def _intercept(self) -> None:
+        try:
+            for provider in providers.discover():
+                when_imported(provider.SDK, lambda sdk, found=provider: self._install(found, sdk))
+        except Exception as fault:
+            self._guard.caught("discover", fault)
+
+    def _install(self, provider: Any, sdk: Any) -> None:
+        if not self._interception.active:
+            return
+        try:
+            self._seams.append(provider.intercept(sdk, self._interception, self._seam))
+        except Exception as fault:
+            self._guard.caught(f"intercept {provider.SDK}", fault)
+
+    def register_pattern(
+        self,
+        pattern: Mapping[str, Any],
+        fix: Mapping[str, Any],
+        *,
+        name: Optional[str] = None,
+        provider: Optional[str] = None,
+        operation: Optional[str] = None,
+    ) -> str:
+        """Put a pattern of the application's own in force and return its name.
+
+        It goes before every other pattern, those registered later before earlier ones; the same
+        name again replaces. Raises `PatternError` when the pattern cannot be understood.
+        """
+        if not self._enabled:
+            return name or ""
+        document = {"pattern": pattern, "fix": fix}
+        optional = {"name": name, "provider": provider, "operation": operation}
+        document.update({key: value for key, value in optional.items() if value is not None})
+        parsed = Pattern.parse(document, origin=Origin.LOCAL)
+        self._registry.add(parsed)
+        self._interception.patterns = self._registry.current
+        return parsed.name
+
+    def unregister(self, name: str) -> bool:
+        """Take a registered pattern out of force; False when there is none of that name."""
+        removed = self._registry.remove(name)
+        self._interception.patterns = self._registry.current
+        return removed
+
+    def patterns(self) -> Tuple[Pattern, ...]:
+        """Return the patterns in force, those that go first in front."""
+        return tuple(self._registry.current.patterns) if self._enabled else ()
+
+    def explain(
+        self, request: Mapping[str, Any], *, provider: str = "openai", operation: str = "chat"
+    ) -> Explanation:
+        """Say which patterns match a request, what they would change, and why."""
+        return self._registry.current.explain(provider, operation, request)
+
+    def wrap(self, client: Any) -> Any:
+        """Return a client whose calls are protected.
+
+        That is the client itself where its calls are intercepted already, as they are unless
+        something has replaced the SDK's methods; otherwise a copy which shares its connections.
+        """
+        if not self._enabled:
+            return client
+        for seam in self._seams:
+            try:
+                protected = seam.wrap(client)
+            except Exception as fault:
+                self._guard.caught("wrap", fault)
+                continue
+            if protected is not None:
+                return protected
+        _logger.warning(
+            "Arc cannot protect a %s: it is not a client of an SDK that Arc knows. "
+            "It is used as it is.",
+            type(client).__name__,
+        )
+        return client
+
+    @contextmanager
+    def session(self, name: str) -> Iterator[None]:
+        """Mark the calls made inside as belonging to one agent run."""
+        token = SESSION.set(name)
+        try:
+            yield
+        finally:
+            SESSION.reset(token)
+
+    def flush(self, timeout_s: float = 2.0) -> bool:
+        """Deliver the telemetry of all calls so far; False when the time did not suffice."""
+        return self._worker.flush(timeout_s) if self._enabled else True
+
+    def shutdown(self) -> None:
+        """Deliver what is left and leave the process as if Arc had not been there."""
+        with _lock:
+            if Arc._running is not self:
+                return
+            Arc._running = None
+            self._interception.active = False
+            self._seam.undo()
+            if self._enabled:
+                self._worker.flush(self.settings.shutdown_timeout)
+                self._worker.stop(self.settings.shutdown_timeout)
+                self._pipeline.close()
+
+    def faults(self) -> Mapping[str, int]:
+        """Return how often Arc stepped aside because of a fault of its own, by internal step."""
+        return self._guard.counts
+
+
+_hooked = False
+
+
+def _register_hooks() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+
+
+def _at_exit() -> None:
+    if Arc._running is not None:
+        Arc._running.flush(Arc._running.settings.shutdown_timeout)
+
+
+def _before_fork() -> None:
+    if Arc._running is not None:
+        Arc._running._worker.before_fork()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+    if Arc._running is not None:
+        Arc._running._worker.forget()

@@ -1,0 +1,213 @@
+"""Settings: one table, read from the argument, the environment, `[tool.arc]`, or the default."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from runtime import _endpoint
+from runtime.errors import SettingError
+
+_logger = logging.getLogger("arc")
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off", "")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise SettingError("write 1 or 0")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise SettingError("write a text")
+    return value.strip()
+
+
+def _level(value: Any) -> str:
+    text = str(value).strip().upper()
+    if text not in _LEVELS:
+        raise SettingError(f"write one of {', '.join(_LEVELS)}")
+    return text
+
+
+def _port(value: Any) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and int(text) <= 65535):
+        raise SettingError("write a number from 0 to 65535; 0 means no metrics server")
+    return int(text)
+
+
+def _mode(value: Any) -> str:
+    if value not in ("enforce", "observe"):
+        raise SettingError("write enforce or observe")
+    return str(value)
+
+
+def _address(value: Any) -> str:
+    text = _text(value)
+    _endpoint.parse(text)
+    return text
+
+
+class Setting(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    """Name of the argument of `Arc` and of the key in `[tool.arc]`."""
+    env: str
+    default: Any
+    parse: Callable[[Any], Any]
+    meaning: str
+    in_file: bool = True
+    """False for secrets, which do not belong into a project's files."""
+
+
+SETTINGS: Tuple[Setting, ...] = (
+    Setting("disable", "ARC_DISABLE", False, _switch, "1: nothing is patched, started or opened"),
+    Setting(
+        "endpoint",
+        "ARC_ENDPOINT",
+        "grpc://localhost:50051",
+        _address,
+        "Arc Core or any OTLP/gRPC receiver; grpcs:// for TLS; empty: none",
+    ),
+    Setting("api_key", "ARC_API_KEY", None, _text, "key for Arc Core, never logged", in_file=False),
+    Setting("log_level", "ARC_LOG_LEVEL", "INFO", _level, "level of the logger `arc`"),
+    Setting(
+        "metrics_port",
+        "ARC_METRICS_PORT",
+        9090,
+        _port,
+        "port of the Prometheus endpoint on localhost; 0: no server",
+    ),
+    Setting("mode", "ARC_MODE", "enforce", _mode, "observe: match and record, change nothing"),
+    Setting(
+        "capture_content",
+        "ARC_CAPTURE_CONTENT",
+        None,
+        _switch,
+        "whether messages, tool arguments and reasoning are sent to the endpoint; "
+        "default: yes, as the endpoint is on this machine or was named by you",
+    ),
+    Setting("service_name", "ARC_SERVICE_NAME", None, _text, "`service.name` of the telemetry"),
+    Setting("tls_ca", "ARC_TLS_CA", None, _text, "PEM file of the authorities to trust"),
+    Setting("tls_cert", "ARC_TLS_CERT", None, _text, "PEM file of the client's certificate chain"),
+    Setting("tls_key", "ARC_TLS_KEY", None, _text, "PEM file of the client's private key"),
+    Setting(
+        "shutdown_timeout",
+        "ARC_SHUTDOWN_TIMEOUT",
+        2.0,
+        lambda value: max(0.0, float(value)),
+        "seconds that the end of the program may wait for telemetry to be delivered",
+    ),
+)
+
+
+class Settings:
+    """The settings in force, each an attribute named as in the table, and where each is from."""
+
+    def __init__(self, values: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+        self.values = dict(values)
+        self.sources = dict(sources)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def receiver(self) -> Optional[_endpoint.Endpoint]:
+        """Return the endpoint, parsed; None when there is none."""
+        named = self.sources["endpoint"] != "default"
+        return _endpoint.parse(self.values["endpoint"], explicit=named)
+
+
+def read(
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+    folder: Optional[Path] = None,
+) -> Settings:
+    """Read every setting; a bad value is logged in one sentence and the default is used."""
+    file, where = _project_file(folder or Path.cwd())
+    _warn_of_unknown(file, where)
+    values: Dict[str, Any] = {}
+    sources: Dict[str, str] = {}
+    for setting in SETTINGS:
+        candidates: List[Tuple[str, Any]] = [
+            ("argument", arguments.get(setting.name)),
+            (setting.env, environ.get(setting.env)),
+        ]
+        if setting.in_file:
+            candidates.append((where, file.get(setting.name)))
+        values[setting.name], sources[setting.name] = setting.default, "default"
+        for source, given in candidates:
+            if given is None:
+                continue
+            try:
+                values[setting.name], sources[setting.name] = setting.parse(given), source
+            except (SettingError, ValueError, TypeError) as problem:
+                _logger.warning("%s", _complaint(setting, source, given, problem))
+            break
+    return Settings(values, sources)
+
+
+def _complaint(setting: Setting, source: str, given: Any, problem: Exception) -> str:
+    shown = "" if not setting.in_file else f" {str(given)[:80]!r}"
+    advice = str(problem) if isinstance(problem, SettingError) else "write a number"
+    default = "nothing" if setting.default is None else setting.default
+    return (
+        f"Setting {setting.name} ({setting.env}){shown} from {source} cannot be used: "
+        f"{advice.rstrip('.')}. Arc uses {default} instead."
+    )
+
+
+def _project_file(folder: Path) -> Tuple[Mapping[str, Any], str]:
+    """Return `[tool.arc]` of the nearest pyproject.toml and the file's name."""
+    for parent in (folder, *folder.parents):
+        path = parent / "pyproject.toml"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        if "tool.arc" not in text:
+            return {}, str(path)
+        try:
+            return _toml(text).get("tool", {}).get("arc", {}), str(path)
+        except ValueError as problem:
+            _logger.warning("%s cannot be read, so its [tool.arc] is ignored: %s.", path, problem)
+            return {}, str(path)
+    return {}, "pyproject.toml"
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10 and older
+        import tomli as tomllib
+
+    return tomllib.loads(text)
+
+
+def _warn_of_unknown(file: Mapping[str, Any], where: str) -> None:
+    known = [setting.name for setting in SETTINGS if setting.in_file]
+    for key in file:
+        if key in known:
+            continue
+        if any(setting.name == key for setting in SETTINGS):
+            _logger.warning("%s: %s is a secret; give it as an environment variable.", where, key)
+            continue
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+        _logger.warning("%s: [tool.arc] has no setting %r: %s", where, key, hint)

@@ -1,0 +1,195 @@
+"""What the worker does with calls that have ended: metrics, the application's span, our span."""
+
+from __future__ import annotations
+
+import contextvars
+import time
+from typing import Any, List, Optional, Tuple
+
+from runtime._calls import FinishedCall
+from runtime._flow import PENDING, ChunkSlice, Exchange
+from runtime._guard import Guard
+from runtime._telemetry import spans, tracer
+from runtime._telemetry.description import describe
+from runtime._telemetry.metrics import Metrics, MetricsServer
+from runtime._telemetry.otlp import Exporter, TlsFiles
+from runtime._telemetry.resource import resource
+
+SESSION: contextvars.ContextVar[Optional[str]] = contextvars.ContextVar("arc_session", default=None)
+"""Name of the agent run to which the application says its calls belong."""
+
+_PENDING_LIMIT_S = 60.0
+"""How long a raw response may stay unread before its call is reported without its reply."""
+_SCRAPE_WAIT_S = 0.5
+_LAST_WORDS_S = 0.5
+_EXPORT_SETTINGS = (
+    "endpoint",
+    "api_key",
+    "capture_content",
+    "service_name",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+)
+
+
+class Pipeline:
+    """Turns exchanges into telemetry, on the worker's thread."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.worker: Any = None
+        """Whoever calls this; set before the first call."""
+        self.settings: Any = None
+        """The settings in force; replaced as a whole, taken up by the next `pump`."""
+        self._guard = guard
+        self.forget()
+
+    def forget(self) -> None:
+        """Be new in a forked child: threads and connections belong to the parent."""
+        self._applied: Any = None
+        self._metrics: Any = None
+        self._server: Any = None
+        self._exporter: Optional[Exporter] = None
+        self._unread: List[Tuple[float, Exchange]] = []
+        # relates the clock that callers read to the wall clock
+        self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
+
+    def _follow_settings(self) -> None:
+        settings, before = self.settings, self._applied
+        if settings is before:
+            if self._server is None:  # stopped for a fork
+                self._serve_metrics(settings.metrics_port)
+            return
+        self._applied = settings
+        if self._metrics is None:
+            self._metrics = Metrics(refresh=lambda: self.worker.catch_up(_SCRAPE_WAIT_S))
+        if before is None or before.metrics_port != settings.metrics_port:
+            self._serve_metrics(settings.metrics_port)
+        if before is None or any(before.values[k] != settings.values[k] for k in _EXPORT_SETTINGS):
+            self._export_to(settings)
+
+    def _serve_metrics(self, port: int) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        if port:
+            self._server = MetricsServer(self._metrics, port)
+            self._server.start()
+
+    def _export_to(self, settings: Any) -> None:
+        if self._exporter is not None:
+            self._exporter.drain(_LAST_WORDS_S)
+            self._exporter.close()
+            self._exporter = None
+        endpoint = settings.receiver()
+        self._captures_content = settings.capture_content
+        if self._captures_content is None:
+            self._captures_content = endpoint is not None and (
+                endpoint.loopback or endpoint.explicit
+            )
+        if endpoint is not None:
+            self._exporter = Exporter(
+                endpoint,
+                api_key=settings.api_key,
+                resource=resource(settings.service_name),
+                drops=self._metrics.dropped,
+                wake=self.worker.wake,
+                tls=TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key),
+            )
+
+    def handle(self, item: Any) -> None:
+        """Take one item from the queue."""
+        self._follow_settings()
+        if isinstance(item, ChunkSlice):
+            item.exchange.fold(item.chunks)
+            return
+        reply = self._reply(item)
+        if reply is PENDING:
+            self._unread.append((time.monotonic() + _PENDING_LIMIT_S, item))
+        else:
+            self._finish(item, reply)
+
+    def pump(self) -> float:
+        """Look after what waits; return the seconds until the next time."""
+        self._follow_settings()
+        waiting, self._unread = self._unread, []
+        for deadline, exchange in waiting:
+            reply = self._reply(exchange)
+            if reply is not PENDING:
+                self._finish(exchange, reply)
+            elif time.monotonic() > deadline:
+                self._finish(exchange, None)
+            else:
+                self._unread.append((deadline, exchange))
+        return 1.0 if self._exporter is None else self._exporter.pump()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Send everything within the time given."""
+        for _, exchange in self._unread:
+            reply = self._reply(exchange)
+            self._finish(exchange, None if reply is PENDING else reply)
+        self._unread.clear()
+        return True if self._exporter is None else self._exporter.drain(timeout_s)
+
+    def suspend(self) -> None:
+        """Leave no thread and no connection behind; the next `pump` starts them again."""
+        if self._exporter is not None:
+            self._exporter.suspend()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def close(self) -> None:
+        """End for good."""
+        self.suspend()
+        if self._exporter is not None:
+            self._exporter.close()
+
+    def _reply(self, exchange: Exchange) -> Any:
+        if exchange.stream:
+            exchange.fold(exchange.chunks)
+            exchange.chunks = []
+            return exchange.folded
+        return exchange.seam.parsed_body(exchange.reply)
+
+    def _finish(self, exchange: Exchange, reply: Any) -> None:
+        call = self._call(exchange, reply)
+        description = describe(call, session=exchange.context.get(SESSION))
+        self._metrics.observe(call, description.attributes)
+        ids = None
+        try:
+            ids = tracer.record(description, capture_content=tracer.captures_content())
+        except Exception as fault:  # the application's tracer provider is not ours
+            self._guard.caught("tracer", fault)
+        if self._exporter is not None:
+            capture = self._captures_content
+            self._exporter.add(spans.encode(description, capture_content=capture, ids=ids))
+
+    def _call(self, exchange: Exchange, reply: Any) -> FinishedCall:
+        body, sent = exchange.body, exchange.sent
+        if exchange.history is not None:
+            unchanged = sent is body
+            body = {**body, exchange.api.history: exchange.history}
+            sent = body if unchanged else sent
+        first_chunk_s = None
+        if exchange.stream and exchange.first_chunk_at:
+            first_chunk_s = exchange.first_chunk_at - exchange.started_at
+        return FinishedCall(
+            api=exchange.api,
+            server=exchange.server,
+            patterns=exchange.patterns,
+            context=exchange.context,
+            body=body,
+            sent=sent,
+            decision=exchange.decision,
+            enforced=exchange.enforced,
+            started_ns=self._epoch_ns + int(exchange.started_at * 1e9),
+            duration_s=exchange.ended_at - exchange.started_at,
+            overhead_s=exchange.overhead_s,
+            stream=exchange.stream,
+            first_chunk_s=first_chunk_s,
+            abandoned=exchange.stream and exchange.abandoned,
+            reply=reply,
+            error=exchange.error,
+            instrumented_by=exchange.seam.instrumented_by(exchange),
+        )

@@ -1,0 +1,5 @@
+"""Starts Arc when imported: `import runtime.auto`."""
+
+from runtime._arc import Arc
+
+Arc()

@@ -1,0 +1,143 @@
+"""A pattern: a condition on a request, and the fix for the requests that satisfy it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from enum import IntEnum
+from typing import Any, Dict, Mapping, Optional
+
+from arc_protocol.errors import PatternError
+from arc_protocol.patterns.conditions import compile_condition
+from arc_protocol.patterns.fixes import compile_fix
+from arc_protocol.patterns.limits import plain_json, show
+from arc_protocol.patterns.values import copy
+
+_FIELDS = ("name", "provider", "operation", "pattern", "fix", "rationale")
+_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
+
+
+class Origin(IntEnum):
+    """Who a pattern comes from; the smaller value takes precedence."""
+
+    LOCAL = 0
+    """Registered by the application."""
+    PUSHED = 1
+    """Sent by Arc Core."""
+    BUILT_IN = 2
+    """Shipped with Arc."""
+
+
+class Pattern:
+    """A condition and a fix, checked and compiled once; immutable.
+
+    Attributes:
+        name: what people call it; patterns without one are named after their content.
+        provider: the provider whose calls it concerns, or None for all.
+        operation: the kind of call that it concerns, or None for all.
+        origin: who it comes from.
+        revision: the number of its version.
+        rationale: why the fix helps, for people.
+        when: the compiled condition.
+        then: the compiled fix.
+    """
+
+    __slots__ = (
+        "_document",
+        "name",
+        "operation",
+        "origin",
+        "provider",
+        "rationale",
+        "revision",
+        "then",
+        "when",
+    )
+
+    def __init__(self, document: Dict[str, Any], origin: Origin, revision: int) -> None:
+        place = object.__setattr__
+        place(self, "_document", document)
+        place(self, "name", document["name"])
+        place(self, "provider", document.get("provider"))
+        place(self, "operation", document.get("operation"))
+        place(self, "rationale", document.get("rationale"))
+        place(self, "origin", origin)
+        place(self, "revision", revision)
+        place(self, "when", compile_condition(document["pattern"], "pattern"))
+        place(self, "then", compile_fix(document["fix"], "fix"))
+
+    @classmethod
+    def parse(
+        cls,
+        document: Optional[Mapping[str, Any]] = None,
+        *,
+        origin: Origin = Origin.LOCAL,
+        revision: int = 1,
+        **fields: Any,
+    ) -> Pattern:
+        """Check and compile a pattern, given as a document or as its fields.
+
+        Raises:
+            PatternError: the pattern is refused; the message names field, value and what is right.
+        """
+        if document is None:
+            document = {name: value for name, value in fields.items() if value is not None}
+        elif fields:
+            raise PatternError("A pattern is given as a document or as fields, not as both.")
+        checked = plain_json(document, "pattern document")
+        if not isinstance(checked, dict):
+            raise PatternError(f"A pattern is {show(checked)}; it must be an object.")
+        _check_fields(checked)
+        if checked.get("name") is None:
+            checked["name"] = f"{origin.name.lower().replace('_', '-')}-{content_hash(checked)[:8]}"
+        return cls({name: checked[name] for name in _FIELDS if name in checked}, origin, revision)
+
+    @property
+    def condition(self) -> Dict[str, Any]:
+        """The condition as JSON; a copy."""
+        return copy(self._document["pattern"])
+
+    @property
+    def fix(self) -> Dict[str, Any]:
+        """The fix as JSON; a copy."""
+        return copy(self._document["fix"])
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the document that parses to this pattern."""
+        return copy(self._document)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a pattern is immutable; {name} cannot be set")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Pattern {self.name} ({self.origin.name.lower()}, revision {self.revision})>"
+
+
+def content_hash(value: object) -> str:
+    """Return a hash of a JSON value that is the same in every process and language."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _check_fields(document: Dict[str, Any]) -> None:
+    for name in document:
+        if name not in _FIELDS:
+            raise PatternError(
+                f"The pattern has the unknown field {show(name)}; known: {', '.join(_FIELDS)}."
+            )
+    for name in ("pattern", "fix"):
+        if name not in document:
+            raise PatternError(f'The pattern lacks the field "{name}".')
+    for name in ("name", "rationale"):
+        value = document.get(name)
+        if value is not None and not (isinstance(value, str) and 0 < len(value) <= 2000):
+            raise PatternError(f"{name} is {show(value)}; it must be a text of 1 to 2000 characters.")
+    for name in ("provider", "operation"):
+        value = document.get(name)
+        if value is not None and not (isinstance(value, str) and _NAME.fullmatch(value)):
+            raise PatternError(
+                f'{name} is {show(value)}; it must be a lower-case name like "openai" or "chat".'
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import threading
@@ -101,7 +102,7 @@ class Arc:
     def _intercept(self) -> None:
         try:
             for provider in providers.discover():
-                when_imported(provider.SDK, lambda sdk, found=provider: self._install(found, sdk))
+                when_imported(provider.SDK, functools.partial(self._install, provider))
         except Exception as fault:
             self._guard.caught("discover", fault)
 
@@ -129,9 +130,9 @@ class Arc:
         """
         if not self._enabled:
             return name or ""
-        document = {"pattern": pattern, "fix": fix}
         optional = {"name": name, "provider": provider, "operation": operation}
-        document.update({key: value for key, value in optional.items() if value is not None})
+        document: Dict[str, Any] = {k: v for k, v in optional.items() if v is not None}
+        document.update(pattern=pattern, fix=fix)
         parsed = Pattern.parse(document, origin=Origin.LOCAL)
         self._registry.add(parsed)
         self._interception.patterns = self._registry.current

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -192,12 +194,9 @@ def _project_file(folder: Path) -> Tuple[Mapping[str, Any], str]:
 
 
 def _toml(text: str) -> Mapping[str, Any]:
-    try:
-        import tomllib
-    except ImportError:  # Python 3.10 and older
-        import tomli as tomllib
-
-    return tomllib.loads(text)
+    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    parsed: Mapping[str, Any] = tomllib.loads(text)
+    return parsed
 
 
 def _warn_of_unknown(file: Mapping[str, Any], where: str) -> None:

@@ -1,4 +1,4 @@
-"""The border between Arc and the application: a fault of ours is counted and logged, never raised."""
+"""The border to the application: a fault of Arc is counted and logged, never raised."""
 
 from __future__ import annotations
 

@@ -74,6 +74,6 @@ def when_imported(name: str, action: Callable[[Any], None]) -> None:
     if name in sys.modules:
         act(None)
         return
-    import wrapt  # noqa: PLC0415  # 15 ms that only an application without the SDK so far needs
+    import wrapt  # 15 ms that only an application without the SDK so far needs
 
     wrapt.register_post_import_hook(act, name)

@@ -41,7 +41,7 @@ class Task(Protocol):
         """Finish everything in the time given; False when it did not suffice."""
 
     def suspend(self) -> None:
-        """Leave no thread and no connection behind, before a fork; called with no thread running."""
+        """Leave no thread and no connection behind; called before a fork, worker stopped."""
 
     def forget(self) -> None:
         """Be new in a forked child, without touching what belongs to the parent."""

@@ -20,7 +20,6 @@ from arc_protocol.patterns.operators import (
     every,
     every_value,
     negate,
-    on_list,
     operator,
     some,
     some_value,
@@ -86,15 +85,19 @@ COMBINATIONS: Dict[str, Tuple[Callable[[List[Check]], Check], bool]] = {
 def _at_path(path: Path, requirement: object, where: str) -> Check:
     operators = dict(requirement) if isinstance(requirement, dict) else {"==": requirement}
     if not operators:
-        raise PatternError(f'{where} is {{}}; to compare with an empty object write {{"==": {{}}}}.')
+        raise PatternError(
+            f'{where} is {{}}; write {{"==": {{}}}} to compare with an empty object.'
+        )
     exists = operators.pop("exists", None)
     if exists is not None and not isinstance(exists, bool):
         raise PatternError(f"{where}.exists is {show(exists)}; it must be true or false.")
     if exists is False:
         if operators:
             raise PatternError(f"{where} asks for a missing value and more of it; keep one.")
-        return (lambda scope, request: path.get(scope) is MISSING) if path.plain else (
-            lambda scope, request: not path.find(scope)
+        return (
+            (lambda scope, request: path.get(scope) is MISSING)
+            if path.plain
+            else (lambda scope, request: not path.find(scope))
         )
     if path.plain:
         return _one(path, compile_check(operators, where) if operators else None)

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Container,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+)
 
-from arc_protocol.patterns.edit import Conflict, Edit
+from arc_protocol.patterns.edit import ConflictError, Edit
 from arc_protocol.patterns.paths import Location
+from arc_protocol.patterns.values import MISSING, same
 
 if TYPE_CHECKING:
     from arc_protocol.patterns.index import Candidate, Candidates
     from arc_protocol.patterns.pattern import Pattern
-    from arc_protocol.patterns.pattern_set import PatternSet
+
+Failure = Tuple["Pattern", str]
+"""A pattern that was not applied, and why."""
+
+Matches = Tuple[List["Candidate"], List[Failure]]
+"""The candidates that match, and the patterns that cannot be evaluated."""
 
 
 class Decision:
@@ -45,37 +62,50 @@ class Decision:
         return f"<Decision applied=[{names}] matched={len(self.matched)}>"
 
 
-def settle(
-    patterns: PatternSet,
-    provider: Optional[str],
-    operation: Optional[str],
-    body: Mapping[str, Any],
-    candidates: Optional[Candidates],
-) -> Optional[Decision]:
-    """Match a request and apply the fixes of the patterns that match, in order of precedence.
+def match(candidates: Candidates, body: Mapping[str, Any], done: Container[int] = ()) -> Matches:
+    """Return the candidates that match a request, and those that cannot be evaluated."""
+    hits: List[Candidate] = []
+    failures: List[Failure] = []
+    for candidate in candidates.select(body):
+        rank, check, pattern, _ = candidate
+        if rank not in done:
+            try:
+                if check(body, body):
+                    hits.append(candidate)
+            except Exception as error:
+                failures.append((pattern, _reason(error)))
+    return hits, failures
 
-    What a fix leaves is matched again, so that a fixed request does not run into the next known
+
+def settle(
+    body: Mapping[str, Any],
+    hits: List[Candidate],
+    failures: List[Failure],
+    rematch: Callable[[Mapping[str, Any], Set[int]], Matches],
+) -> Decision:
+    """Apply the fixes of the patterns that match, in order of precedence.
+
+    What they leave is matched again, so that a fixed request does not run into the next known
     failure; each pattern applies at most once.
     """
     fixed = body
     done: Set[int] = set()
     matched: List[Pattern] = []
     applied: List[Pattern] = []
-    skipped: List[Tuple[Pattern, str]] = []
-    broken: List[Tuple[Pattern, str]] = []
-    failed: List[Tuple[Pattern, str]] = []
+    skipped: List[Failure] = []
+    broken: List[Failure] = []
     claims: Dict[Location, Candidate] = {}
-    while candidates is not None:
-        hits, failed = _match(candidates, fixed, done)
+    while hits:
         before = fixed
         for hit in hits:
             pattern = hit.pattern
             done.add(hit.rank)
             matched.append(pattern)
-            edit = Edit(fixed, {at: owner for at, owner in claims.items() if owner < hit})
+            higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
+            edit = Edit(fixed, higher)
             try:
                 pattern.then.apply(edit)
-            except Conflict as conflict:
+            except ConflictError as conflict:
                 skipped.append((pattern, str(conflict)))
             except Exception as error:
                 broken.append((pattern, _reason(error)))
@@ -86,27 +116,21 @@ def settle(
                     claims.update(dict.fromkeys(edit.written, hit))
         if fixed is before:
             break
-        candidates = patterns.candidates(provider, operation, fixed)
-    if not matched and not failed:
+        hits, failures = rematch(fixed, done)
+    return Decision(fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failures))
+
+
+def settle_alone(body: Mapping[str, Any], pattern: Pattern) -> Optional[Decision]:
+    """Do what `settle` does when nothing else can match and the fix only sets fields."""
+    literals = pattern.then.literals
+    if literals is None or "model" in literals:
         return None
-    return Decision(
-        fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failed)
-    )
-
-
-def _match(
-    candidates: Candidates, body: Mapping[str, Any], done: Set[int]
-) -> Tuple[List[Candidate], List[Tuple[Pattern, str]]]:
-    hits = []
-    failed = []
-    for candidate in candidates.select(body):
-        if candidate.rank not in done:
-            try:
-                if candidate.check(body, body):
-                    hits.append(candidate)
-            except Exception as error:
-                failed.append((candidate.pattern, _reason(error)))
-    return hits, failed
+    fixed = dict(body)
+    fixed.update(literals)
+    for name, value in literals.items():
+        if not same(body.get(name, MISSING), value):
+            return Decision(fixed, (pattern,), (pattern,))
+    return Decision(body, (), (pattern,))
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from arc_protocol.patterns.index import Candidate
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """The fix would write what a pattern of higher precedence has written."""
 
 
@@ -93,7 +93,9 @@ class Edit:
         for claimed, owner in self.claims.items():
             shared = min(len(claimed), len(location))
             if claimed[:shared] == location[:shared]:
-                raise Conflict(f"{owner.pattern.name} has already written {show_location(claimed)}")
+                raise ConflictError(
+                    f"{owner.pattern.name} has already written {show_location(claimed)}"
+                )
 
     def _container(self, location: Location) -> Any:
         container = self.body = self._owned(self.body)

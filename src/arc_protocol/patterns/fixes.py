@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from arc_protocol.errors import PatternError
-from arc_protocol.patterns.arguments import KINDS, bind
+from arc_protocol.patterns.arguments import bind
 from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.limits import show
 from arc_protocol.patterns.operators import Amount
 from arc_protocol.patterns.paths import Location, Path, parse_path
-from arc_protocol.patterns.values import MAPPING, MISSING, copy, is_json, is_number
+from arc_protocol.patterns.values import MAPPING, MISSING, copied, is_json, is_number
 
 Step = Callable[[Edit, Location], None]
 """Changes the request; the location is where its paths start."""
@@ -89,7 +89,7 @@ def _entry(path: Path, value: object, where: str) -> List[Step]:
 def _set(path: Path, value: object) -> Step:
     def step(edit: Edit, base: Location) -> None:
         for location in edit.targets(path, base):
-            edit.put(location, copy(value))
+            edit.put(location, copied(value))
 
     return step
 
@@ -158,7 +158,7 @@ def default(edit: Edit, path: Path, base: Location, *, value: Any) -> None:
     """Write a value where there is none; null is a value."""
     for location in edit.targets(path, base):
         if edit.get(location) is MISSING:
-            edit.put(location, copy(value))
+            edit.put(location, copied(value))
 
 
 @path_operation

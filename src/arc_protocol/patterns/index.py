@@ -32,10 +32,11 @@ class Candidate(NamedTuple):
 class Candidates:
     """The patterns that may match the calls of one model."""
 
-    __slots__ = ("_always", "_drawers", "everyone")
+    __slots__ = ("_always", "_drawers", "alone", "everyone")
 
     def __init__(self, everyone: Sequence[Candidate]) -> None:
         self.everyone = everyone
+        self.alone = len(everyone) == 1
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None
         if len(everyone) > WORTH_FILING:
@@ -95,7 +96,9 @@ def _needs(clause: Clause) -> List[Need]:
     if path is None or not path.segments or not isinstance(path.segments[0], str):
         return []
     key = path.segments[0]
-    operators = requirement if isinstance(requirement, dict) else {"==": requirement}
+    operators: Dict[str, Any] = (
+        requirement if isinstance(requirement, dict) else {"==": requirement}
+    )
     if operators.get("exists") is False:
         return []
     if not path.plain and operators.keys() <= COLLECTIVE - {"any"}:
@@ -167,8 +170,8 @@ class _Drawer:
         if value is None:
             return
         if is_number(value):
-            found += self.above.ones[: bisect_right(self.above.limits, value)]  # type: ignore[type-var]
-            found += self.below.ones[bisect_left(self.below.limits, value) :]  # type: ignore[type-var]
+            found += self.above.ones[: bisect_right(self.above.limits, value)]
+            found += self.below.ones[bisect_left(self.below.limits, value) :]
         else:
             found += self.above.ones
             found += self.below.ones

@@ -1,7 +1,7 @@
 """Operators: what a condition may ask of a value. One function each, found by its name.
 
 A check is called with the value and the whole request (for comparisons with other fields). It
-answers true or false, or raises `Unevaluable`.
+answers true or false, or raises `EvaluationError`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,18 @@ from __future__ import annotations
 import difflib
 import operator as compare
 from functools import partial
-from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Dict,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.arguments import KINDS, bind
@@ -28,6 +39,9 @@ from arc_protocol.patterns.values import (
     type_name,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
 Check = Callable[[object, object], bool]
 """Tests one value; the second argument is the whole request."""
 
@@ -38,7 +52,7 @@ COLLECTIVE: Set[str] = set()
 """Names of the operators that look at all elements of a list, or at all hits of a path."""
 
 
-class Unevaluable(Exception):
+class EvaluationError(Exception):
     """The condition cannot be evaluated on this request; the message says why."""
 
 
@@ -95,7 +109,7 @@ def every(checks: Sequence[Check]) -> Check:
             try:
                 if not one(value, request):
                     return False
-            except Exception as error:
+            except Exception as error:  # noqa: PERF203 - the others still decide
                 failure = error
         if failure is not None:
             raise failure
@@ -121,7 +135,7 @@ def every_value(check: Check, values: Iterable[object], request: object) -> bool
         try:
             if not check(value, request):
                 return False
-        except Exception as error:
+        except Exception as error:  # noqa: PERF203 - the others still decide
             failure = error
     if failure is not None:
         raise failure
@@ -153,8 +167,8 @@ class Reference(NamedTuple):
         if value is None or value is MISSING:
             return MISSING
         if not is_number(value):
-            raise Unevaluable(f"{self.path.text} is a {type_name(value)}, not a number")
-        return value * self.times + self.plus  # type: ignore[operator]  # checked to be a number
+            raise EvaluationError(f"{self.path.text} is a {type_name(value)}, not a number")
+        return value * self.times + self.plus
 
 
 Amount = Callable[[object], Optional[Number]]
@@ -183,7 +197,7 @@ def compile_reference(document: object, where: str) -> Optional[Reference]:
 def compile_amount(document: object, where: str) -> Amount:
     """Compile a number or a reference to one."""
     if is_number(document):
-        return lambda request: document  # type: ignore[return-value]  # checked to be a number
+        return lambda request: document
     reference = compile_reference(document, where)
     if reference is None:
         raise PatternError(
@@ -195,8 +209,8 @@ def compile_amount(document: object, where: str) -> Amount:
         if value is None or value is MISSING:
             return None
         if not is_number(value):
-            raise Unevaluable(f"{reference.path.text} is a {type_name(value)}, not a number")
-        return value  # type: ignore[return-value]  # checked to be a number
+            raise EvaluationError(f"{reference.path.text} is a {type_name(value)}, not a number")
+        return value
 
     return amount
 
@@ -204,21 +218,31 @@ def compile_amount(document: object, where: str) -> Amount:
 KINDS[Amount] = compile_amount
 
 
-def _ordering(
-    holds: Callable[[Number, Number], bool], argument: object, where: str
-) -> Check:
+def _ordering(holds: Callable[[Number, Number], bool], argument: object, where: str) -> Check:
     amount = compile_amount(argument, where)
-    fixed = argument if is_number(argument) else None
+    if is_number(argument):
+        limit = argument
 
-    def check(value: object, request: object) -> bool:
-        limit = amount(request) if fixed is None else fixed
-        if type(value) is int or type(value) is float or is_number(value):
-            return limit is not None and holds(value, limit)  # type: ignore[arg-type]
-        if value is None:
-            return False
-        raise Unevaluable(f"a {type_name(value)} cannot be compared with a number")
+        def beyond(value: object, request: object) -> bool:
+            # The exact types first: this is what most patterns ask of most calls.
+            if type(value) is float or type(value) is int:
+                return holds(value, limit)
+            return _comparable(value) and holds(value, limit)
 
-    return check
+        return beyond
+
+    def beyond_field(value: object, request: object) -> bool:
+        other = amount(request)
+        return _comparable(value) and other is not None and holds(value, other)
+
+    return beyond_field
+
+
+def _comparable(value: object) -> TypeGuard[Number]:
+    """Tell whether a value has an order; null has none, and other values cannot be evaluated."""
+    if is_number(value) or value is None:
+        return value is not None
+    raise EvaluationError(f"a {type_name(value)} cannot be compared with a number")
 
 
 for _name, _holds in {">": compare.gt, ">=": compare.ge, "<": compare.lt, "<=": compare.le}.items():
@@ -261,10 +285,9 @@ def is_not_in(argument: object, where: str) -> Check:
 def has_type(argument: object, where: str) -> Check:
     """The value has a JSON type, or one of several."""
     names = argument if isinstance(argument, list) else [argument]
-    for name in names:
-        if not isinstance(name, str) or name not in JSON_TYPES:
-            raise PatternError(f"{where} is {show(name)}; use one of {', '.join(JSON_TYPES)}.")
-    tests = [JSON_TYPES[name] for name in names]
+    tests = [JSON_TYPES[name] for name in names if isinstance(name, str) and name in JSON_TYPES]
+    if len(tests) < len(names) or not names:
+        raise PatternError(f"{where} is {show(argument)}; use one of {', '.join(JSON_TYPES)}.")
     return lambda value, request: any(test(value) for test in tests)
 
 
@@ -286,8 +309,11 @@ def has_length(argument: object, where: str) -> Check:
 def has_bytes(argument: object, where: str) -> Check:
     """The value is a text of so many bytes in UTF-8."""
     check = compile_check(argument, where)
-    return lambda value, request: isinstance(value, str) and check(
-        len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass")), request
+    return lambda value, request: (
+        isinstance(value, str)
+        and check(
+            len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass")), request
+        )
     )
 
 
@@ -315,7 +341,8 @@ def passes_structural_test(argument: object, where: str) -> Check:
 
 def named(argument: object, where: str, known: Mapping[str, object]) -> Tuple[str, object]:
     """Read `"name"` or `{"name": {...arguments}}`, refusing names that do not exist."""
-    name, arguments = argument, {}
+    name: object = argument
+    arguments: object = {}
     if isinstance(argument, dict) and len(argument) == 1:
         [(name, arguments)] = argument.items()
     if not isinstance(name, str) or name not in known:

@@ -78,9 +78,7 @@ class Path:
         found: List[Tuple[Location, object]] = [((), scope)]
         for segment in self.segments:
             found = [
-                (at + step, value)
-                for at, inner in found
-                for step, value in _follow(inner, segment)
+                (at + step, value) for at, inner in found for step, value in _follow(inner, segment)
             ]
         return found
 
@@ -169,7 +167,7 @@ def _follow(scope: object, segment: Segment) -> Iterator[Tuple[Location, object]
             yield (segment,), value  # type: ignore[misc]  # wildcards are handled above
 
 
-def _segment(step: "re.Match[str]") -> Segment:
+def _segment(step: re.Match[str]) -> Segment:
     kind = step.lastgroup
     text = step[kind or 0]
     if kind == "index":

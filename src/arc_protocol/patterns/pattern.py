@@ -9,10 +9,10 @@ from enum import IntEnum
 from typing import Any, Dict, Mapping, Optional
 
 from arc_protocol.errors import PatternError
-from arc_protocol.patterns.conditions import compile_condition
-from arc_protocol.patterns.fixes import compile_fix
+from arc_protocol.patterns.conditions import Condition, compile_condition
+from arc_protocol.patterns.fixes import Fix, compile_fix
 from arc_protocol.patterns.limits import plain_json, show
-from arc_protocol.patterns.values import copy
+from arc_protocol.patterns.values import copied
 
 _FIELDS = ("name", "provider", "operation", "pattern", "fix", "rationale")
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
@@ -55,6 +55,16 @@ class Pattern:
         "when",
     )
 
+    name: str
+    provider: Optional[str]
+    operation: Optional[str]
+    rationale: Optional[str]
+    origin: Origin
+    revision: int
+    when: Condition
+    then: Fix
+    _document: Dict[str, Any]
+
     def __init__(self, document: Dict[str, Any], origin: Origin, revision: int) -> None:
         place = object.__setattr__
         place(self, "_document", document)
@@ -96,16 +106,16 @@ class Pattern:
     @property
     def condition(self) -> Dict[str, Any]:
         """The condition as JSON; a copy."""
-        return copy(self._document["pattern"])
+        return copied(self._document["pattern"])
 
     @property
     def fix(self) -> Dict[str, Any]:
         """The fix as JSON; a copy."""
-        return copy(self._document["fix"])
+        return copied(self._document["fix"])
 
     def to_json(self) -> Dict[str, Any]:
         """Return the document that parses to this pattern."""
-        return copy(self._document)
+        return copied(self._document)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a pattern is immutable; {name} cannot be set")
@@ -134,7 +144,7 @@ def _check_fields(document: Dict[str, Any]) -> None:
     for name in ("name", "rationale"):
         value = document.get(name)
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= 2000):
-            raise PatternError(f"{name} is {show(value)}; it must be a text of 1 to 2000 characters.")
+            raise PatternError(f"{name} is {show(value)}; it must have 1 to 2000 characters.")
     for name in ("provider", "operation"):
         value = document.get(name)
         if value is not None and not (isinstance(value, str) and _NAME.fullmatch(value)):

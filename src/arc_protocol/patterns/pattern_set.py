@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+)
 
 from arc_protocol.patterns.conditions import Clause
-from arc_protocol.patterns.decision import Decision, settle
+from arc_protocol.patterns.decision import Decision, Matches, match, settle, settle_alone
 from arc_protocol.patterns.index import Candidate, Candidates
 from arc_protocol.patterns.operators import Check, every
 from arc_protocol.patterns.pattern import Pattern, content_hash
@@ -56,7 +67,19 @@ class PatternSet:
         candidates = self.candidates(provider, operation, body)
         if candidates is None:
             return None
-        return settle(self, provider, operation, body, candidates)
+        hits, failures = match(candidates, body)
+        if not hits and not failures:
+            return None
+        if candidates.alone and hits:
+            decision = settle_alone(body, hits[0].pattern)
+            if decision is not None:
+                return decision
+
+        def rematch(fixed: Mapping[str, Any], done: Set[int]) -> Matches:
+            again = self.candidates(provider, operation, fixed)
+            return ([], []) if again is None else match(again, fixed, done)
+
+        return settle(body, hits, failures, rematch)
 
     def explain(
         self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]
@@ -67,10 +90,10 @@ class PatternSet:
         return explain(self, provider, operation, body)
 
     def candidates(
-        self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]
+        self, provider: Optional[str], operation: Optional[str], body: object
     ) -> Optional[Candidates]:
         """Return the patterns that may match, as far as the model tells; None if there are none."""
-        if type(body) is not dict and not isinstance(body, MAPPING):
+        if not isinstance(body, MAPPING):
             return None
         model = body.get("model", MISSING)
         if type(model) is not str and model is not MISSING:

@@ -6,10 +6,13 @@ bytes. Nothing here calls, iterates or compares them; they equal nothing and con
 
 from __future__ import annotations
 
-from typing import Mapping
-from typing import Union as _Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, TypeVar, Union
 
-Number = _Union[int, float]
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
+
+T = TypeVar("T")
+Number = Union[int, float]
 
 MAPPING = (dict, Mapping)
 """`isinstance(value, MAPPING)` tries the cheap exact case first."""
@@ -27,7 +30,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     """Tell whether this is a JSON number; booleans are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -60,16 +63,16 @@ def same(value: object, other: object) -> bool:
     return value is other or (type(value) is type(other) and equal(value, other))
 
 
-def copy(value: object) -> object:
+def copied(value: T) -> T:
     """Copy the containers of a JSON value, so that nobody shares them with a pattern."""
     if isinstance(value, dict):
-        return {key: copy(item) for key, item in value.items()}
+        return {key: copied(item) for key, item in value.items()}  # type: ignore[return-value]
     if isinstance(value, list):
-        return [copy(item) for item in value]
+        return [copied(item) for item in value]  # type: ignore[return-value]
     return value
 
 
-JSON_TYPES = {
+JSON_TYPES: Dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "string": lambda value: isinstance(value, str),
     "number": is_number,

@@ -11,7 +11,6 @@ from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
-from runtime._telemetry.metrics import Metrics, MetricsServer
 from runtime._telemetry.otlp import Exporter, TlsFiles
 from runtime._telemetry.resource import resource
 
@@ -21,6 +20,7 @@ SESSION: contextvars.ContextVar[Optional[str]] = contextvars.ContextVar("arc_ses
 _PENDING_LIMIT_S = 60.0
 """How long a raw response may stay unread before its call is reported without its reply."""
 _SCRAPE_WAIT_S = 0.5
+_IDLE_S = 1.0
 _LAST_WORDS_S = 0.5
 _EXPORT_SETTINGS = (
     "endpoint",
@@ -62,7 +62,13 @@ class Pipeline:
             return
         self._applied = settings
         if self._metrics is None:
-            self._metrics = Metrics(refresh=lambda: self.worker.catch_up(_SCRAPE_WAIT_S))
+            # 30 ms to import: not on the caller's thread
+            from runtime._telemetry.metrics import Metrics
+
+            self._metrics = Metrics(
+                refresh=lambda: self.worker.catch_up(_SCRAPE_WAIT_S),
+                faults=lambda: self._guard.counts,
+            )
         if before is None or before.metrics_port != settings.metrics_port:
             self._serve_metrics(settings.metrics_port)
         if before is None or any(before.values[k] != settings.values[k] for k in _EXPORT_SETTINGS):
@@ -73,6 +79,8 @@ class Pipeline:
             self._server.stop()
             self._server = None
         if port:
+            from runtime._telemetry.metrics import MetricsServer
+
             self._server = MetricsServer(self._metrics, port)
             self._server.start()
 
@@ -121,7 +129,21 @@ class Pipeline:
                 self._finish(exchange, None)
             else:
                 self._unread.append((deadline, exchange))
-        return 1.0 if self._exporter is None else self._exporter.pump()
+        self._count_drops()
+        if self._exporter is None:
+            return _IDLE_S
+        wait_s = self._exporter.pump()
+        self._metrics.delivery(
+            sent=self._exporter.sent,
+            waiting=self._exporter.waiting,
+            up=self._exporter.state == "connected",
+        )
+        return wait_s
+
+    def _count_drops(self) -> None:
+        dropped, self.worker.dropped = self.worker.dropped, 0
+        if dropped:
+            self._metrics.unobserved(dropped)
 
     def drain(self, timeout_s: float) -> bool:
         """Send everything within the time given."""

@@ -1,0 +1,43 @@
+"""The `arc` command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Optional, Sequence
+
+from arc_protocol.version import __version__
+
+_COMMANDS = {
+    "demo": ("arc_cli.demo", "see Arc at work, without a key and without a network"),
+    "simulate": ("arc_simulator", "run a provider simulator that fails as the real ones do"),
+    "config": ("arc_cli.config", "show every setting, its value and where it comes from"),
+}
+"""Commands by name: the module with `main(arguments)`, and what the command does."""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command that the arguments name; return the exit code."""
+    parser = argparse.ArgumentParser(prog="arc", description="The reliability layer for LLM agents.")
+    parser.add_argument("--version", action="version", version=f"arc {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (_, meaning) in _COMMANDS.items():
+        commands.add_parser(name, help=meaning, add_help=False)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # what follows the command's name is the command's own affair
+    command = parser.parse_args(arguments[:1]).command
+    if command is None:
+        parser.print_help()
+        return 2
+    try:
+        module = importlib.import_module(_COMMANDS[command][0])
+    except ImportError as problem:
+        print(
+            f"arc {command} needs more than the base install ({problem}): "
+            'pip install "arc-runtime[core]" openai',
+            file=sys.stderr,
+        )
+        return 1
+    result: int = module.main(arguments[1:])
+    return result

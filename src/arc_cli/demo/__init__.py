@@ -1,0 +1,115 @@
+"""`arc demo`: the same program with and without Arc, against a provider that refuses requests."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from typing import Any, Dict, List, Sequence, Tuple
+
+from arc_cli.demo.cases import CASES
+
+_METRICS_SHOWN = (
+    "arc_requests_intercepted_total",
+    "arc_pattern_matches_total",
+    "arc_fixes_applied_total",
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; return 1 when something that it claims did not happen."""
+    argparse.ArgumentParser(prog="arc demo", description=__doc__).parse_args(argv)
+    with _simulator() as server:
+        url = _ready(server)
+        print(f"A provider simulator is at {url}; it refuses what real ones have refused.\n")
+        try:
+            runs = {name: _run(url, name) for name in ("without", "with")}
+        finally:
+            server.terminate()
+    return _report(runs["without"], runs["with"])
+
+
+def _simulator() -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "arc_simulator", "--port", "0"]
+    for case in CASES:
+        if case.rule:
+            command += ["--rule", case.rule]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _ready(server: "subprocess.Popen[str]") -> str:
+    assert server.stdout is not None
+    for line in server.stdout:
+        for word in line.split():
+            address = word.partition("OPENAI_BASE_URL=")[2]
+            if address:
+                return address.rstrip("/").rsplit("/v1", 1)[0]
+    raise SystemExit("The simulator ended before it was ready.")
+
+
+def _run(url: str, name: str) -> Dict[str, Any]:
+    # a space of its own for each run, so that each has its own record of requests
+    environment = {
+        **os.environ,
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": "demo",
+        "ARC_DISABLE": "1" if name == "without" else "0",
+        "ARC_ENDPOINT": "",
+        "ARC_LOG_LEVEL": "WARNING",
+    }
+    program = [sys.executable, "-m", "arc_cli.demo.program"]
+    before = len(_recorded(url))
+    done = subprocess.run(program, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    report: Dict[str, Any] = json.loads(done.stdout)
+    report["sent"] = [request["json"] for request in _recorded(url)[before:]]
+    return report
+
+
+def _recorded(url: str) -> List[Dict[str, Any]]:
+    with urllib.request.urlopen(f"{url}/_simulator/spaces/default/requests") as answer:
+        found = json.load(answer)
+    requests: List[Dict[str, Any]] = found["requests"] if isinstance(found, dict) else found
+    return requests
+
+
+def _report(without: Dict[str, Any], protected: Dict[str, Any]) -> int:
+    kept = True
+    print(f"{'':34} {'without Arc':38} with Arc")
+    for number, case in enumerate(CASES):
+        bare, fixed = without["outcomes"][number], protected["outcomes"][number]
+        print(f"{case.title:34} {_outcome(bare):38} {_outcome(fixed)}")
+        sent = [_field(run["sent"][number], case.field) for run in (without, protected)]
+        print(f"{'  sent ' + case.field:34} {sent[0]:38} {sent[1]}")
+        kept = kept and fixed["ok"] and (bare["ok"] == case.harmless) and sent[0] != sent[1]
+    failed = [sum(not o["ok"] for o in run["outcomes"]) for run in (without, protected)]
+    print(f"\nFailed calls: {failed[0]} without Arc, {failed[1]} with Arc.")
+    print(f"\nMetrics of the protected program ({protected['metrics_url']}):")
+    for name in _METRICS_SHOWN:
+        print(f"  {name} {protected['metrics'].get(name, 'missing')}")
+        kept = kept and bool(protected["metrics"].get(name))
+    median, high, base = _overhead(protected)
+    print(
+        f"\nOverhead of Arc per call, SDK and network left out: median {median:.4f} ms, "
+        f"P99 {high:.4f} ms\n(the SDK itself takes {base:.2f} ms for a call to this simulator)."
+    )
+    if not kept:
+        print("\nThe demo did NOT show what it claims.", file=sys.stderr)
+        return 1
+    print("\nEvery call that failed without Arc succeeded with it, one setting was made safe.")
+    return 0
+
+
+def _overhead(report: Dict[str, Any]) -> Tuple[float, float, float]:
+    return report["overhead_ms"]["median"], report["overhead_ms"]["p99"], report["call_ms"]
+
+
+def _outcome(outcome: Dict[str, Any]) -> str:
+    return "ok" if outcome["ok"] else f"failed: {outcome['error']}"[:37]
+
+
+def _field(body: Dict[str, Any], field: str) -> str:
+    value = body.get(field, "(nothing)")
+    return json.dumps(value)[:37] if value != "(nothing)" else "(nothing)"

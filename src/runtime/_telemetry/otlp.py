@@ -1,0 +1,256 @@
+"""Delivers spans to an OTLP/gRPC receiver without ever blocking or losing count."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple
+
+from arc_protocol.version import __version__
+from runtime._endpoint import Endpoint
+from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
+from runtime._telemetry.retry import RETRYABLE, Backoff, requested_delay_s
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_logger = logging.getLogger("arc")
+
+_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_DEADLINE_S = 10.0
+_IDLE_S = 1.0
+_REFUSED_S = 60.0
+"""Wait after an answer that sending again would not change, such as a wrong key."""
+_COMPRESS_FROM = 4096
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.primary_user_agent", f"arc-runtime/{__version__}"),
+    ("grpc.max_receive_message_length", 1024 * 1024),
+)
+
+
+class TlsFiles(NamedTuple):
+    """Paths of PEM files; None where gRPC's own default shall serve."""
+
+    ca: Optional[str] = None
+    cert: Optional[str] = None
+    key: Optional[str] = None
+
+
+class Exporter:
+    """Sends spans in batches, one request in flight; for one thread, which calls `pump`.
+
+    `drops` is told a reason and a number of spans, `wake` is called from gRPC's threads when an
+    answer has come.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        resource: Resource,
+        drops: Callable[[str, int], None],
+        wake: Callable[[], None],
+        api_key: Optional[str] = None,
+        tls: Optional[TlsFiles] = None,
+        buffer_limit: int = BUFFER_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._endpoint = endpoint
+        self._api_key = api_key
+        self._tls = tls or TlsFiles()
+        self._batches = Batches(resource, drops, limit=buffer_limit)
+        self._drops = drops
+        self._wake = wake
+        self._clock = clock
+        self._backoff = Backoff(jitter)
+        self._not_before = 0.0
+        self._channel: Any = None
+        self._export: Any = None
+        self._sending: Optional[Tuple[Any, Batch]] = None
+        self._answered = threading.Event()
+        self._warned_of_partial = False
+        self.state = "idle"
+        """idle, connected, unreachable or refused."""
+        self.sent = 0
+        """Spans that the receiver has accepted."""
+
+    @property
+    def waiting(self) -> int:
+        """Spans that wait for delivery."""
+        return self._batches.spans + (self._sending[1].spans if self._sending else 0)
+
+    def add(self, span: Span) -> None:
+        """Take a span for delivery."""
+        self._batches.add(span)
+
+    def pump(self) -> float:
+        """Take an answer that has come, send what is due; return seconds until the next time."""
+        if self._sending is not None:
+            call, batch = self._sending
+            if not call.done():
+                return _IDLE_S
+            self._sending = None
+            self._take_answer(call, batch)
+        wait_s = self._not_before - self._clock()
+        if wait_s > 0:
+            return min(wait_s, _IDLE_S)
+        batch_due = self._batches.take()
+        if batch_due is not None:
+            self._send(batch_due)
+        return _IDLE_S
+
+    def drain(self, timeout_s: float) -> bool:
+        """Deliver everything within the time given; a back-off under way is cut short once."""
+        deadline = self._clock() + timeout_s
+        if self.state != "refused":
+            self._not_before = 0.0
+        while True:
+            self._answered.clear()
+            self.pump()
+            if self._sending is None:
+                return self._batches.spans == 0
+            left_s = deadline - self._clock()
+            if left_s <= 0:
+                return False
+            if not self._sending[0].done():
+                self._answered.wait(left_s)
+
+    def suspend(self) -> None:
+        """Close the connection, keeping what is not delivered; `pump` opens a new one."""
+        if self._sending is not None:
+            call, batch = self._sending
+            self._sending = None
+            call.cancel()
+            self._batches.put_back(batch)
+        self._disconnect()
+
+    def close(self) -> None:
+        """End for good; what is not delivered is lost and counted."""
+        self.suspend()
+        if self._batches.spans:
+            self._drops("shutdown", self._batches.spans)
+
+    def _send(self, batch: Batch) -> None:
+        if self._api_key and not (self._endpoint.tls or self._endpoint.loopback):
+            self._drops("refused", batch.spans)
+            self._refuse(
+                "the API key would travel in clear text; write grpcs:// in front of the address"
+            )
+            return
+        try:
+            if self._channel is None:
+                self._connect()
+        except (OSError, ValueError) as problem:
+            self._drops("refused", batch.spans)
+            self._refuse(f"its TLS files cannot be read ({problem})")
+            return
+        import grpc
+
+        compress = not self._endpoint.loopback and len(batch.payload) > _COMPRESS_FROM
+        call = self._export.future(
+            batch.payload,
+            timeout=_DEADLINE_S,
+            metadata=self._metadata(),
+            compression=grpc.Compression.Gzip if compress else None,
+        )
+        self._sending = (call, batch)
+        call.add_done_callback(self._on_answer)
+
+    def _on_answer(self, _call: Any) -> None:
+        self._answered.set()
+        self._wake()
+
+    def _metadata(self) -> List[Tuple[str, str]]:
+        return [("authorization", f"Bearer {self._api_key}")] if self._api_key else []
+
+    def _connect(self) -> None:
+        import grpc
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceResponse,
+        )
+
+        address = self._endpoint.address
+        if self._endpoint.tls:
+            credentials = grpc.ssl_channel_credentials(
+                _read(self._tls.ca), _read(self._tls.key), _read(self._tls.cert)
+            )
+            self._channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
+        else:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._export = self._channel.unary_unary(
+            _METHOD, response_deserializer=ExportTraceServiceResponse.FromString
+        )
+
+    def _disconnect(self) -> None:
+        channel, self._channel, self._export = self._channel, None, None
+        if channel is not None:
+            channel.close()
+
+    def _take_answer(self, call: Any, batch: Batch) -> None:
+        code = call.code().name
+        if code == "OK":
+            self._delivered(call.result().partial_success, batch)
+            return
+        delay_s = requested_delay_s(call.trailing_metadata())
+        if code in RETRYABLE or (code == "RESOURCE_EXHAUSTED" and delay_s is not None):
+            self._batches.put_back(batch)
+            own_s = self._backoff.next_delay_s()
+            self._not_before = self._clock() + (own_s if delay_s is None else delay_s)
+            if delay_s is None:
+                # a new connection is tried at once, where an old one has waits of its own
+                self._disconnect()
+                self._unreachable(code)
+        elif code == "RESOURCE_EXHAUSTED":
+            self._drops("too_large", batch.spans)
+        else:
+            self._drops("refused", batch.spans)
+            self._refuse(f"it answered {code}: {call.details() or 'no reason given'}"[:300])
+
+    def _delivered(self, partial: Any, batch: Batch) -> None:
+        self._backoff.reset()
+        rejected = min(partial.rejected_spans, batch.spans)
+        self.sent += batch.spans - rejected
+        if rejected:
+            self._drops("rejected", rejected)
+        if (rejected or partial.error_message) and not self._warned_of_partial:
+            self._warned_of_partial = True
+            _logger.warning(
+                "%s rejected %d spans: %s", self._endpoint, rejected, partial.error_message
+            )
+        if self.state in ("unreachable", "refused"):
+            _logger.info("%s takes telemetry again.", self._endpoint)
+        self.state = "connected"
+
+    def _unreachable(self, code: str) -> None:
+        if self.state != "unreachable":
+            self.state = "unreachable"
+            _logger.log(
+                logging.WARNING if self._endpoint.explicit else logging.INFO,
+                "%s is not reachable (%s); calls stay protected, telemetry waits for it "
+                "(up to 8 MiB) and is sent once it answers.",
+                self._endpoint,
+                code,
+            )
+
+    def _refuse(self, why: str) -> None:
+        self._not_before = self._clock() + _REFUSED_S
+        if self.state != "refused":
+            self.state = "refused"
+            _logger.warning(
+                "Telemetry cannot be delivered to %s: %s. Calls stay protected; Arc tries again "
+                "every minute.",
+                self._endpoint,
+                why,
+            )
+
+
+def _read(path: Optional[str]) -> Optional[bytes]:
+    return Path(path).read_bytes() if path else None

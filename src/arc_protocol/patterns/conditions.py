@@ -118,8 +118,10 @@ def _one(path: Path, check: Optional[Check]) -> Check:
     key = path.segments[0]
 
     def shallow(scope: object, request: object) -> bool:
-        value = scope.get(key, MISSING) if isinstance(scope, MAPPING) else MISSING
-        return value is not MISSING and check(value, request)
+        if type(scope) is dict or isinstance(scope, MAPPING):
+            value = scope.get(key, MISSING)
+            return value is not MISSING and check(value, request)
+        return False
 
     return shallow
 

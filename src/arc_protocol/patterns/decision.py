@@ -10,6 +10,7 @@ from typing import (
     Dict,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Set,
     Tuple,
@@ -17,7 +18,7 @@ from typing import (
 
 from arc_protocol.patterns.edit import ConflictError, Edit
 from arc_protocol.patterns.paths import Location
-from arc_protocol.patterns.values import MISSING, same
+from arc_protocol.patterns.values import MISSING
 
 if TYPE_CHECKING:
     from arc_protocol.patterns.index import Candidate, Candidates
@@ -30,32 +31,19 @@ Matches = Tuple[List["Candidate"], List[Failure]]
 """The candidates that match, and the patterns that cannot be evaluated."""
 
 
-class Decision:
-    """What the patterns make of one request.
+class Decision(NamedTuple):
+    """What the patterns make of one request."""
 
-    Attributes:
-        body: the fixed request, or the very object that was given when nothing was changed.
-        applied: the patterns whose fix changed the request, in the order applied.
-        matched: all patterns that matched.
-        skipped: matching patterns that were not applied, each with the reason.
-        errors: patterns that could not be evaluated or applied, each with the reason.
-    """
-
-    __slots__ = ("applied", "body", "errors", "matched", "skipped")
-
-    def __init__(
-        self,
-        body: Mapping[str, Any],
-        applied: Tuple[Pattern, ...],
-        matched: Tuple[Pattern, ...],
-        skipped: Tuple[Tuple[Pattern, str], ...] = (),
-        errors: Tuple[Tuple[Pattern, str], ...] = (),
-    ) -> None:
-        self.body = body
-        self.applied = applied
-        self.matched = matched
-        self.skipped = skipped
-        self.errors = errors
+    body: Mapping[str, Any]
+    """The fixed request, or the very object that was given when nothing was changed."""
+    applied: Tuple[Pattern, ...]
+    """The patterns whose fix changed the request, in the order applied."""
+    matched: Tuple[Pattern, ...]
+    """All patterns that matched."""
+    skipped: Tuple[Failure, ...] = ()
+    """Matching patterns that were not applied, each with the reason."""
+    errors: Tuple[Failure, ...] = ()
+    """Patterns that could not be evaluated or applied, each with the reason."""
 
     def __repr__(self) -> str:
         names = ", ".join(pattern.name for pattern in self.applied)
@@ -120,16 +108,23 @@ def settle(
     return Decision(fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failures))
 
 
-def settle_alone(body: Mapping[str, Any], pattern: Pattern) -> Optional[Decision]:
-    """Do what `settle` does when nothing else can match and the fix only sets fields."""
-    literals = pattern.then.literals
-    if literals is None or "model" in literals:
-        return None
-    fixed = dict(body)
-    fixed.update(literals)
+def decide_alone(candidate: Candidate, body: Mapping[str, Any]) -> Optional[Decision]:
+    """Do what `match` and `settle` do for the only candidate, whose fix only sets fields.
+
+    This is the usual case and the hot path, hence a path of its own without bookkeeping.
+    """
+    _, check, pattern, _ = candidate
+    try:
+        if not check(body, body):
+            return None
+    except Exception as error:
+        return Decision(body, (), (), (), ((pattern, _reason(error)),))
+    literals = pattern.then.literals or {}
     for name, value in literals.items():
-        if not same(body.get(name, MISSING), value):
-            return Decision(fixed, (pattern,), (pattern,))
+        old = body.get(name, MISSING)
+        # Of one exact type and a scalar: nothing foreign is compared.
+        if type(old) is not type(value) or old != value:
+            return Decision({**body, **literals}, (pattern,), (pattern,))
     return Decision(body, (), (pattern,))
 
 

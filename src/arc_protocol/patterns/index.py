@@ -30,13 +30,22 @@ class Candidate(NamedTuple):
 
 
 class Candidates:
-    """The patterns that may match the calls of one model."""
+    """The patterns that may match the calls of one model.
+
+    Attributes:
+        everyone: all of them, in order of precedence.
+        alone: the only one, if its fix only sets fields that keep the model.
+    """
 
     __slots__ = ("_always", "_drawers", "alone", "everyone")
 
     def __init__(self, everyone: Sequence[Candidate]) -> None:
         self.everyone = everyone
-        self.alone = len(everyone) == 1
+        self.alone: Optional[Candidate] = None
+        if len(everyone) == 1:
+            literals = everyone[0].pattern.then.literals
+            if literals is not None and "model" not in literals:
+                self.alone = everyone[0]
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None
         if len(everyone) > WORTH_FILING:

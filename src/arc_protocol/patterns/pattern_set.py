@@ -16,7 +16,7 @@ from typing import (
 )
 
 from arc_protocol.patterns.conditions import Clause
-from arc_protocol.patterns.decision import Decision, Matches, match, settle, settle_alone
+from arc_protocol.patterns.decision import Decision, Matches, decide_alone, match, settle
 from arc_protocol.patterns.index import Candidate, Candidates
 from arc_protocol.patterns.operators import Check, every
 from arc_protocol.patterns.pattern import Pattern, content_hash
@@ -64,16 +64,17 @@ class PatternSet:
 
         The given body is never changed. Whatever it holds, nothing is raised.
         """
-        candidates = self.candidates(provider, operation, body)
+        try:
+            candidates = self._known[provider, operation, body["model"]]
+        except Exception:
+            candidates = self.candidates(provider, operation, body)
         if candidates is None:
             return None
+        if candidates.alone is not None:
+            return decide_alone(candidates.alone, body)
         hits, failures = match(candidates, body)
         if not hits and not failures:
             return None
-        if candidates.alone and hits:
-            decision = settle_alone(body, hits[0].pattern)
-            if decision is not None:
-                return decision
 
         def rematch(fixed: Mapping[str, Any], done: Set[int]) -> Matches:
             again = self.candidates(provider, operation, fixed)

@@ -19,7 +19,9 @@ _COMMANDS = {
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command that the arguments name; return the exit code."""
-    parser = argparse.ArgumentParser(prog="arc", description="The reliability layer for LLM agents.")
+    parser = argparse.ArgumentParser(
+        prog="arc", description="The reliability layer for LLM agents."
+    )
     parser.add_argument("--version", action="version", version=f"arc {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (_, meaning) in _COMMANDS.items():

@@ -135,24 +135,21 @@ class Arc:
         document.update(pattern=pattern, fix=fix)
         parsed = Pattern.parse(document, origin=Origin.LOCAL)
         self._registry.add(parsed)
-        self._interception.patterns = self._registry.current
         return parsed.name
 
     def unregister(self, name: str) -> bool:
         """Take a registered pattern out of force; False when there is none of that name."""
-        removed = self._registry.remove(name)
-        self._interception.patterns = self._registry.current
-        return removed
+        return self._registry.remove(name)
 
     def patterns(self) -> Tuple[Pattern, ...]:
         """Return the patterns in force, those that go first in front."""
-        return tuple(self._registry.current.patterns) if self._enabled else ()
+        return self._registry.current().patterns if self._enabled else ()
 
     def explain(
         self, request: Mapping[str, Any], *, provider: str = "openai", operation: str = "chat"
     ) -> Explanation:
         """Say which patterns match a request, what they would change, and why."""
-        return self._registry.current.explain(provider, operation, request)
+        return self._registry.current().explain(provider, operation, request)
 
     def wrap(self, client: Any) -> Any:
         """Return a client whose calls are protected.
@@ -202,6 +199,11 @@ class Arc:
                 self._worker.flush(self.settings.shutdown_timeout)
                 self._worker.stop(self.settings.shutdown_timeout)
                 self._pipeline.close()
+
+    @property
+    def metrics_url(self) -> Optional[str]:
+        """Where this process's metrics are served; None when they are not, or not yet."""
+        return self._pipeline.metrics_url if self._enabled else None
 
     def faults(self) -> Mapping[str, int]:
         """Return how often Arc stepped aside because of a fault of its own, by internal step."""

@@ -32,9 +32,11 @@ class Interception:
 
     __slots__ = ("active", "enforcing", "guard", "patterns", "put")
 
-    def __init__(self, patterns: PatternSet, put: Callable[[Any], None], guard: Guard) -> None:
+    def __init__(
+        self, patterns: Callable[[], PatternSet], put: Callable[[Any], None], guard: Guard
+    ) -> None:
         self.patterns = patterns
-        """The set in force: immutable, replaced as a whole."""
+        """Returns the set in force, which is immutable."""
         self.put = put
         """Takes an exchange that has ended, or a `ChunkSlice`; must be quick and must not raise."""
         self.guard = guard
@@ -95,7 +97,7 @@ class Exchange:
         self.client_class = client_class
         self.body = body
         self.started_at = started_at
-        self.patterns = patterns = interception.patterns
+        self.patterns = patterns = interception.patterns()
         self.enforced = interception.enforcing
         self.decision = decision = patterns.decide(server.provider, api.operation, body)
         self.sent = body if decision is None or not self.enforced else decision.body

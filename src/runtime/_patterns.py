@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 from arc_protocol.patterns import Origin, Pattern, PatternSet
 
@@ -24,28 +24,31 @@ BUILT_IN: Tuple[Pattern, ...] = (
 
 
 class PatternRegistry:
-    """Holds patterns by name; every change makes a new immutable set."""
+    """Holds patterns by name and compiles them, once after any number of changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._local: Dict[str, Pattern] = {}
-        self._compile()
+        self._compiled: Optional[PatternSet] = None
 
     def add(self, pattern: Pattern) -> None:
         """Put a local pattern in force; one of the same name is replaced."""
         with self._lock:
             self._local.pop(pattern.name, None)
             self._local[pattern.name] = pattern
-            self._compile()
+            self._compiled = None
 
     def remove(self, name: str) -> bool:
         """Take a local pattern out of force; False when there is none of that name."""
         with self._lock:
-            if self._local.pop(name, None) is None:
-                return False
-            self._compile()
-            return True
+            removed = self._local.pop(name, None) is not None
+            self._compiled = None if removed else self._compiled
+            return removed
 
-    def _compile(self) -> None:
-        self.current = PatternSet([*BUILT_IN, *self._local.values()])
-        """The set in force."""
+    def current(self) -> PatternSet:
+        """Return the set in force: immutable, so that a call under way keeps the one it began with."""
+        compiled = self._compiled
+        if compiled is None:
+            with self._lock:
+                compiled = self._compiled = PatternSet([*BUILT_IN, *self._local.values()])
+        return compiled

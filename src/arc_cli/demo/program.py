@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
-import time
 import urllib.request
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import openai
 
 from arc_cli.demo.cases import CASES
-from arc_protocol.patterns import PatternSet
 from runtime import Arc
 
-_TIMED = 200
+_REPEATED = 300
+"""Calls that only serve to measure."""
 
 
 def main() -> None:
@@ -28,8 +26,9 @@ def main() -> None:
     outcomes = [_call(client, dict(case.request)) for case in CASES]
     report: Dict[str, Any] = {"outcomes": outcomes, "metrics": {}, "metrics_url": None}
     if arc.patterns():
+        for _ in range(_REPEATED):
+            _call(client, dict(CASES[0].request))
         report.update(_metrics(arc))
-        report.update(_timing(arc, client))
     print(json.dumps(report))
 
 
@@ -49,24 +48,13 @@ def _metrics(arc: Arc) -> Dict[str, Any]:
     with urllib.request.urlopen(url) as answer:
         text = answer.read().decode()
     values = re.findall(r"^(arc_\w+) (\S+)$", text, re.MULTILINE)
-    return {"metrics_url": url, "metrics": {name: float(value) for name, value in values}}
-
-
-def _timing(arc: Arc, client: openai.OpenAI) -> Dict[str, Any]:
-    """Time the decision about a call as the interceptor takes it, and a whole call for scale."""
-    patterns, request = PatternSet(arc.patterns()), dict(CASES[0].request)
-    decisions: List[float] = []
-    for _ in range(20 * _TIMED):
-        started_at = time.perf_counter()
-        patterns.decide("openai", "chat", request)
-        decisions.append((time.perf_counter() - started_at) * 1e3)
-    decisions.sort()
+    buckets = re.findall(
+        r'^arc_interception_latency_ms_bucket{le="(.+)"} (\S+)$', text, re.MULTILINE
+    )
     return {
-        "overhead_ms": {
-            "median": statistics.median(decisions),
-            "p99": decisions[len(decisions) * 99 // 100],
-        },
-        "call_ms": 0.0,
+        "metrics_url": url,
+        "metrics": {name: float(value) for name, value in values},
+        "latency_ms": [(float(bound), float(count)) for bound, count in buckets],
     }
 
 

@@ -54,6 +54,12 @@ class Pipeline:
         # relates the clock that callers read to the wall clock
         self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
 
+    @property
+    def metrics_url(self) -> Optional[str]:
+        """Where metrics are served, if they are."""
+        server = self._server
+        return f"http://localhost:{server.port}/metrics" if server and server.port else None
+
     def _follow_settings(self) -> None:
         settings, before = self.settings, self._applied
         if settings is before:

@@ -10,17 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
-from typing import Any, Iterator
-
-if sys.version_info >= (3, 10):
-    from importlib.metadata import entry_points
-else:
-    from importlib.metadata import entry_points as _all_entry_points
-
-    def entry_points(*, group: str) -> Any:
-        """Return the entry points of one group, as Python 3.10 does."""
-        return _all_entry_points().get(group, ())
+from typing import Any, Iterable, Iterator
 
 
 def discover() -> Iterator[Any]:
@@ -28,5 +18,14 @@ def discover() -> Iterator[Any]:
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
             yield importlib.import_module(f"{__name__}.{module.name}")
-    for entry_point in entry_points(group="arc.providers"):
+    for entry_point in _entry_points():
         yield entry_point.load()
+
+
+def _entry_points() -> Iterable[Any]:
+    from importlib import metadata  # 20 ms that a mere import of Arc does not need
+
+    found: Any = metadata.entry_points()
+    if isinstance(found, dict):  # Python 3.8 and 3.9
+        return found.get("arc.providers", ())
+    return found.select(group="arc.providers")  # type: ignore[no-any-return]

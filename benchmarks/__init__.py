@@ -1,0 +1,1 @@
+"""Measurements of Arc's cost, as ratios and paired differences in one run: `make bench`."""

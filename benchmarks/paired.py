@@ -1,0 +1,48 @@
+"""Times two ways of doing the same in alternating blocks, so that drift of the machine cancels."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from time import perf_counter_ns
+from typing import Callable, List, NamedTuple
+
+
+class Difference(NamedTuple):
+    """What the second way takes beyond the first, in microseconds."""
+
+    median_us: float
+    p99_us: float
+    base_us: float
+    """Median of the first way."""
+
+
+def compare(
+    base: Callable[[], object], other: Callable[[], object], *, blocks: int = 60, size: int = 500
+) -> Difference:
+    """Run both in alternating blocks; quantiles are differences of the quantiles per block pair."""
+    medians: List[float] = []
+    p99s: List[float] = []
+    bases: List[float] = []
+    for action in (base, other):
+        _block(action, size)
+    gc.collect()
+    for _ in range(blocks):
+        first, second = _block(base, size), _block(other, size)
+        medians.append(_at(second, 0.5) - _at(first, 0.5))
+        p99s.append(_at(second, 0.99) - _at(first, 0.5))
+        bases.append(_at(first, 0.5))
+    return Difference(*(statistics.median(each) / 1e3 for each in (medians, p99s, bases)))
+
+
+def _block(action: Callable[[], object], size: int) -> List[int]:
+    times: List[int] = []
+    for _ in range(size):
+        started_at = perf_counter_ns()
+        action()
+        times.append(perf_counter_ns() - started_at)
+    return sorted(times)
+
+
+def _at(ordered: List[int], share: float) -> int:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,0 +1,53 @@
+"""An Arc of its own for each test, with a real receiver of its telemetry."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Iterator
+
+import openai
+import pytest
+
+from runtime import Arc
+from telemetry.receiver import Receiver
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    for name in ("DISABLE", "ENDPOINT", "API_KEY", "LOG_LEVEL", "METRICS_PORT", "MODE"):
+        monkeypatch.delenv(f"ARC_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def start(receiver: Receiver) -> Iterator[Callable[..., Arc]]:
+    """Start Arc with the receiver; a fault that the guard caught fails the test."""
+    started = []
+
+    def start_arc(**settings: Any) -> Arc:
+        arc = Arc(**{"endpoint": receiver.endpoint, "metrics_port": 0, **settings})
+        started.append(arc)
+        return arc
+
+    yield start_arc
+    for arc in started:
+        arc.shutdown()
+        assert arc.faults() == {}
+    logging.getLogger("arc").handlers.clear()
+
+
+@pytest.fixture
+def arc(start: Callable[..., Arc]) -> Arc:
+    return start()
+
+
+@pytest.fixture
+def client(space: Any) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=space.base_url, api_key="k", max_retries=0) as made:
+        yield made

@@ -1,0 +1,147 @@
+"""Telemetry reaches a real receiver, the application's tracer and Prometheus, and never hurts."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.request
+from typing import Any
+
+import openai
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from runtime import Arc
+from runtime_shapes import RISKY
+from telemetry.receiver import Receiver, free_port, hang, wait_until
+
+
+def attributes(span: Any) -> Any:
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
+
+
+def test_span_has_tokens_messages_and_the_fix(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """What was asked, answered and changed is all in the span of a call."""
+    with arc.session("run-1"):
+        client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    span = attributes(receiver.spans[0])
+    assert span["gen_ai.usage.input_tokens"] > 0
+    assert span["gen_ai.usage.output_tokens"] > 0
+    assert "poem about Python" in span["gen_ai.input.messages"]
+    assert span["gen_ai.output.messages"]
+    assert span["arc.session"] == "run-1"
+    assert '"/temperature"' in span["arc.fix.diff"]
+    assert span["arc.patterns.revision"]
+
+
+def test_content_stays_at_home_when_told_so(
+    start: Any, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """With capture_content=False no message text leaves the process."""
+    arc = start(capture_content=False)
+    client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    assert b"poem about Python" not in receiver.requests[0].message.SerializeToString()
+    start(capture_content=True)
+
+
+def test_span_joins_the_applications_trace(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """The parent is the span that was current when the call was made."""
+    tracer = TracerProvider().get_tracer("app")
+    with tracer.start_as_current_span("work") as work:
+        client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    [span] = receiver.spans
+    assert span.trace_id == work.get_span_context().trace_id.to_bytes(16, "big")
+    assert span.parent_span_id == work.get_span_context().span_id.to_bytes(8, "big")
+    assert not isinstance(trace.get_tracer_provider(), TracerProvider)
+
+
+def test_absent_receiver_is_not_noticed_and_delivery_resumes(
+    client: openai.OpenAI, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Calls go on without a receiver; what they left is delivered once there is one."""
+    port = free_port()
+    arc = Arc(endpoint=f"grpc://localhost:{port}", metrics_port=0)
+    try:
+        for _ in range(5):
+            client.chat.completions.create(**RISKY)
+        assert not arc.flush(5)
+        with Receiver(port=port) as receiver:
+            assert arc.flush(10)
+            assert len(receiver.spans) == 5
+    finally:
+        arc.shutdown()
+
+
+def test_hanging_receiver_does_not_hold_up_flush(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """A receiver that never answers costs the time that was allowed, no more."""
+    receiver.answer = hang
+    client.chat.completions.create(**RISKY)
+    assert not arc.flush(0.2)
+
+
+def scrape(arc: Arc) -> str:
+    wait_until(lambda: arc.metrics_url is not None)
+    with urllib.request.urlopen(str(arc.metrics_url)) as answer:
+        return str(answer.read().decode())
+
+
+def test_metrics_have_the_specified_names_and_count_at_once(
+    start: Any, client: openai.OpenAI
+) -> None:
+    """A call made just before a scrape is in it, under the documented names."""
+    arc = start(metrics_port=free_port())
+    assert "arc_requests_intercepted_total 0.0" in scrape(arc)
+    client.chat.completions.create(**RISKY)
+    text = scrape(arc)
+    for name in ("requests_intercepted", "pattern_matches", "fixes_applied"):
+        assert f"arc_{name}_total 1.0" in text
+    assert "# TYPE arc_interception_latency_ms histogram" in text
+    assert "arc_interception_latency_ms_count 1.0" in text
+    assert re.search(r'arc_tokens_total\{direction="input"\} \d', text)
+
+
+def test_taken_metrics_port_gives_the_next_one_and_a_warning(
+    start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The application goes on, and is told once where its metrics are."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
+        arc = start(metrics_port=taken.server_port)
+        assert "arc_requests_intercepted_total" in scrape(arc)
+        assert f":{taken.server_port}/" not in str(arc.metrics_url)
+    told = [r for r in caplog.records if "ARC_METRICS_PORT" in r.getMessage()]
+    assert len(told) == 1
+    assert str(taken.server_port) in told[0].getMessage()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_forked_child_delivers_its_own_calls(
+    arc: Arc, receiver: Receiver, space: Any, client: openai.OpenAI
+) -> None:
+    """A child made in the middle of everything works, and neither process hangs."""
+    client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            with openai.OpenAI(base_url=space.base_url, api_key="k") as own:
+                own.chat.completions.create(**RISKY)
+            code = 0 if arc.flush(10) else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    assert len(receiver.wait_for_spans(3)) == 3

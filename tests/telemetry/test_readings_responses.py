@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
-from openai.types.responses import Response
 
 from runtime.providers._openai_responses import ResponsesReader
 
+# the oldest versions of the SDK do not have this API
+Response = pytest.importorskip("openai.types.responses").Response
 READER = ResponsesReader()
 MESSAGE = {
     "type": "message",
@@ -265,7 +266,6 @@ STREAM = events(
         "item": {"type": "message", "id": "m1", "role": "assistant", "content": []},
     },
     {"kind": "output_text.delta", "output_index": 1, "content_index": 0, "delta": "Hel"},
-    {"kind": "output_text.delta", "output_index": 1, "content_index": 0, "delta": "lo"},
     {"kind": "output_item.done", "output_index": 1, "item": MESSAGE},
     {
         "kind": "output_item.added",
@@ -279,7 +279,7 @@ STREAM = events(
 
 @pytest.mark.parametrize("cut", range(len(STREAM)))
 def test_an_unfinished_stream_reads_as_far_as_it_came(cut: int) -> None:
-    """Items are put together from their pieces when the provider's own summary did not come."""
+    """An item that is done speaks for itself, others are put together from their pieces."""
     reading = READER.reply(READER.chunks(STREAM[cut:], READER.chunks(STREAM[:cut])))
     assert reading.attributes == {
         "gen_ai.response.id": "resp_1",

@@ -1,0 +1,203 @@
+"""The exporter against a real receiver that accepts, refuses, hangs, and comes and goes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Dict, Iterator, List
+
+import grpc
+import pytest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from runtime import _endpoint
+from runtime._telemetry.otlp import Exporter
+from telemetry.receiver import (
+    Receiver,
+    free_port,
+    hang,
+    partial,
+    status,
+)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def drops() -> Dict[str, int]:
+    return {}
+
+
+@pytest.fixture
+def export_to(drops: Dict[str, int]) -> Iterator[Callable[..., Exporter]]:
+    made: List[Exporter] = []
+
+    def export(endpoint: str, **options: Any) -> Exporter:
+        def dropped(reason: str, count: int) -> None:
+            drops[reason] = drops.get(reason, 0) + count
+
+        parsed = _endpoint.parse(endpoint)
+        assert parsed is not None
+        made.append(
+            Exporter(
+                parsed,
+                resource=Resource(),
+                drops=dropped,
+                wake=lambda: None,
+                jitter=lambda: 0.0,
+                **options,
+            )
+        )
+        return made[-1]
+
+    yield export
+    for exporter in made:
+        exporter.suspend()
+
+
+def spans(exporter: Exporter, count: int, size: int = 10) -> None:
+    for _ in range(count):
+        exporter.add(Span(name="x" * size))
+
+
+def test_spans_arrive_in_batches(export_to: Any, receiver: Receiver) -> None:
+    """1,200 spans take three requests of at most 512."""
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 1200)
+    assert exporter.drain(10)
+    assert [len(request.spans) for request in receiver.requests] == [512, 512, 176]
+    assert (exporter.sent, exporter.state) == (1200, "connected")
+
+
+def test_large_spans_split_a_batch_by_bytes(export_to: Any, receiver: Receiver) -> None:
+    """No request is larger than what a gRPC server takes."""
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 6, size=1_000_000)
+    assert exporter.drain(20)
+    assert len(receiver.spans) == 6
+    assert all(request.message.ByteSize() < 4 * 1024 * 1024 for request in receiver.requests)
+
+
+def test_partial_success_is_counted_and_not_sent_again(
+    export_to: Any, receiver: Receiver, drops: Dict[str, int], caplog: Any
+) -> None:
+    """Rejected spans are lost for good, said once."""
+    receiver.answer = partial(2, "too old")
+    exporter = export_to(receiver.endpoint)
+    for _ in range(2):
+        spans(exporter, 3)
+        assert exporter.drain(10)
+    assert drops == {"rejected": 4}
+    assert exporter.sent == 2
+    assert len(receiver.requests) == 2
+    assert caplog.text.count("too old") == 1
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "ABORTED", "DATA_LOSS"])
+def test_passing_faults_are_retried_with_the_same_bytes(
+    code: str, export_to: Any, receiver: Receiver, drops: Dict[str, int]
+) -> None:
+    """What a server may accept later is sent again until it does."""
+    receiver.script(status(getattr(grpc.StatusCode, code)))
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 2)
+    assert exporter.drain(10)
+    first, second = receiver.requests
+    assert first.message == second.message
+    assert drops == {}
+
+
+@pytest.mark.parametrize("where", ["grpc-status-details-bin", "google.rpc.retryinfo-bin"])
+def test_server_may_ask_for_a_delay(where: str, export_to: Any, receiver: Receiver) -> None:
+    """RESOURCE_EXHAUSTED with RetryInfo is back-pressure: the delay is kept, nothing is lost."""
+    now = [1000.0]
+    receiver.script(status(grpc.StatusCode.RESOURCE_EXHAUSTED, retry_after_s=7.5, key=where))
+    exporter = export_to(receiver.endpoint, clock=lambda: now[0])
+    spans(exporter, 1)
+    exporter.drain(10)
+    exporter.pump()
+    now[0] += 7.4
+    exporter.pump()
+    assert len(receiver.requests) == 1
+    now[0] += 0.2
+    exporter.pump()
+    assert len(receiver.wait_for_requests(2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("RESOURCE_EXHAUSTED", "too_large"),
+        ("UNAUTHENTICATED", "refused"),
+        ("PERMISSION_DENIED", "refused"),
+        ("INVALID_ARGUMENT", "refused"),
+        ("UNIMPLEMENTED", "refused"),
+    ],
+)
+def test_final_refusals_drop_the_batch(
+    code: str, reason: str, export_to: Any, receiver: Receiver, drops: Dict[str, int]
+) -> None:
+    """What will never be accepted is counted by reason and not sent again."""
+    receiver.script(status(getattr(grpc.StatusCode, code)))
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 3)
+    exporter.drain(10)
+    assert drops == {reason: 3}
+    assert exporter.waiting == 0
+
+
+def test_absent_receiver_bounds_memory_and_resumes(
+    export_to: Any, drops: Dict[str, int], caplog: Any
+) -> None:
+    """The oldest give way while nobody listens; the rest is delivered once somebody does."""
+    port = free_port()
+    exporter = export_to(f"localhost:{port}", buffer_limit=100_000)
+    with caplog.at_level(logging.INFO, logger="arc"):
+        for _ in range(3):
+            spans(exporter, 2_000, size=100)
+            exporter.drain(5)
+        assert exporter.state == "unreachable"
+        assert drops["buffer_full"] > 0
+        left = exporter.waiting
+        assert left * 100 <= 200_000
+        with Receiver(port=port) as receiver:
+            assert exporter.drain(10)
+            assert len(receiver.spans) == left
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_hanging_receiver_never_blocks_pump(export_to: Any, receiver: Receiver) -> None:
+    """`pump` returns while a request is under way; suspending keeps what it carried."""
+    receiver.answer = hang
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 4)
+    exporter.pump()
+    receiver.wait_for_requests(1)
+    exporter.pump()
+    assert exporter.waiting == 4
+    exporter.suspend()
+    assert exporter.waiting == 4
+
+
+def test_key_is_sent_as_bearer_on_loopback(export_to: Any, receiver: Receiver) -> None:
+    """The key travels in the metadata of each request."""
+    exporter = export_to(receiver.endpoint, api_key="arc_key_1")
+    spans(exporter, 1)
+    assert exporter.drain(10)
+    assert receiver.requests[0].metadata["authorization"] == "Bearer arc_key_1"
+
+
+def test_key_is_never_sent_in_clear_text(
+    export_to: Any, drops: Dict[str, int], caplog: Any
+) -> None:
+    """Towards another machine a key demands TLS; the sentence says what to write."""
+    exporter = export_to("grpc://192.0.2.1:50051", api_key="arc_key_1")
+    spans(exporter, 1)
+    exporter.drain(1)
+    assert (exporter.state, drops) == ("refused", {"refused": 1})
+    assert "grpcs://" in caplog.text
+    assert "arc_key_1" not in caplog.text

@@ -265,7 +265,7 @@ STREAM = events(
         "output_index": 1,
         "item": {"type": "message", "id": "m1", "role": "assistant", "content": []},
     },
-    {"kind": "output_text.delta", "output_index": 1, "content_index": 0, "delta": "Hel"},
+    {"kind": "output_text.delta", "output_index": 1, "content_index": 0, "delta": "He"},
     {"kind": "output_item.done", "output_index": 1, "item": MESSAGE},
     {
         "kind": "output_item.added",

@@ -11,11 +11,11 @@ import openai
 import wrapt
 from openai import _base_client
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from tests.telemetry.receiver import Receiver
 
 from benchmarks import stub
 from benchmarks.paired import Difference, compare
 from runtime import Arc
-from tests.telemetry.receiver import Receiver
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def _pass_on(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _by_hand(original: Callable[..., Any]) -> Callable[..., Any]:
-    records: "deque[Any]" = deque(maxlen=10_000)
+    records: deque[Any] = deque(maxlen=10_000)
 
     def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
         body = options.json_data

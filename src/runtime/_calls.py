@@ -26,8 +26,8 @@ class Reader(Protocol):
     def reply(self, reply: Any) -> Reading:
         """Read an SDK's reply object, or the mapping parsed from a raw body."""
 
-    def chunks(self, chunks: Sequence[Any]) -> Any:
-        """Fold streamed chunks, perhaps incomplete, into something that `reply` reads."""
+    def chunks(self, chunks: Sequence[Any], folded: Any = None) -> Any:
+        """Fold chunks into what earlier ones were folded to, something that `reply` reads."""
 
 
 class Api(NamedTuple):

@@ -96,7 +96,7 @@ class Exchange:
         self.server = server
         self.client_class = client_class
         self.body = body
-        self.started_at = started_at
+        self.started_at = self.sent_at = started_at
         self.patterns = patterns = interception.patterns()
         self.enforced = interception.enforcing
         self.decision = decision = patterns.decide(server.provider, api.operation, body)
@@ -107,6 +107,7 @@ class Exchange:
         self.context = contextvars.copy_context()
         self.stream = False
         self.ended_at = 0.0
+        self.error: Optional[CallError] = None
 
     def end(self, reply: Any) -> None:
         """The SDK returned its reply."""
@@ -115,7 +116,6 @@ class Exchange:
             return
         self.ended_at = now
         self.reply = reply
-        self.error = None
         self.overhead_s = self.sent_at - self.started_at + perf_counter() - now
         self._interception.put(self)
 

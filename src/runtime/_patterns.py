@@ -46,7 +46,7 @@ class PatternRegistry:
             return removed
 
     def current(self) -> PatternSet:
-        """Return the set in force: immutable, so that a call under way keeps the one it began with."""
+        """Return the set in force; immutable, so a call under way keeps the one it began with."""
         compiled = self._compiled
         if compiled is None:
             with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -155,7 +156,9 @@ class Worker:
             request.well = True
             if request.drain_until is not None:
                 left_s = max(0.0, request.drain_until - time.monotonic())
-                request.well = self._guarded("drain", lambda s=left_s: self._task.drain(s), False)
+                request.well = self._guarded(
+                    "drain", functools.partial(self._task.drain, left_s), False
+                )
             request.done.set()
 
     def _guarded(self, step: str, action: Callable[[], Any], otherwise: Any) -> Any:

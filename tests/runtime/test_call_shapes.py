@@ -14,6 +14,7 @@ from telemetry.receiver import Receiver
 
 
 def attributes(span: Any) -> Any:
+    """Return a span's attributes as a mapping."""
     return {
         each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes
     }

@@ -18,7 +18,10 @@ from telemetry.receiver import Receiver, free_port, hang, wait_until
 
 
 def attributes(span: Any) -> Any:
-    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
+    """Return a span's attributes as a mapping."""
+    return {
+        each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes
+    }
 
 
 def test_span_has_tokens_messages_and_the_fix(

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     return _report(runs["without"], runs["with"])
 
 
-def _simulator() -> "subprocess.Popen[str]":
+def _simulator() -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "arc_simulator", "--port", "0"]
     for case in CASES:
         if case.rule:
@@ -40,7 +40,7 @@ def _simulator() -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def _ready(server: "subprocess.Popen[str]") -> str:
+def _ready(server: subprocess.Popen[str]) -> str:
     assert server.stdout is not None
     for line in server.stdout:
         for word in line.split():

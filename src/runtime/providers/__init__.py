@@ -26,6 +26,10 @@ def _entry_points() -> Iterable[Any]:
     from importlib import metadata  # 20 ms that a mere import of Arc does not need
 
     found: Any = metadata.entry_points()
-    if isinstance(found, dict):  # Python 3.8 and 3.9
-        return found.get("arc.providers", ())
-    return found.select(group="arc.providers")  # type: ignore[no-any-return]
+    # Python 3.8 and 3.9 return a mapping
+    ours: Iterable[Any] = (
+        found.get("arc.providers", ())
+        if isinstance(found, dict)
+        else found.select(group="arc.providers")
+    )
+    return ours

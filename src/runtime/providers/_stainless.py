@@ -113,12 +113,13 @@ class StainlessSeam:
         None for what is no client of this SDK. The copy shares the client's HTTP connections
         and is of a subclass of its class.
         """
-        if not isinstance(client, self._bases):
+        kind: Any = type(client)
+        if not issubclass(kind, self._bases):
             return None
-        if not self._bypasses(type(client).request):  # type: ignore[attr-defined]
+        if not self._bypasses(kind.request):
             return client
         protected = client.copy()
-        protected.__class__ = self._protected_class(type(protected))
+        protected.__class__ = self._protected_class(type(protected))  # type: ignore[arg-type]
         return protected
 
     def _bypasses(self, request: Any) -> bool:

@@ -49,9 +49,9 @@ class Interception:
 class Exchange:
     """One call on its way: decided when made, sent by the seam, handed over when it has ended.
 
-    The seam sends `sent` and then calls `end` or `fail`. For a stream it calls `open` instead, the
-    stream adds its chunks and ends the exchange later. Only the first end counts. None of the
-    methods raises: they run between the application and its reply.
+    The seam sends `sent` and then calls `end` or `fail`. A stream is announced by `open`; it adds
+    its chunks and ends the exchange later. Only the first end counts. None of the methods raises:
+    they run between the application and its reply.
     """
 
     __slots__ = (
@@ -133,7 +133,7 @@ class Exchange:
             self._interception.guard.caught("record", fault)
 
     def open(self) -> None:
-        """The SDK returned a stream, which ends this exchange later."""
+        """The application asked for a stream; the exchange ends when that ends."""
         self.stream = True
         self.chunks: List[Any] = []
         self.first_chunk_at = 0.0

@@ -195,10 +195,12 @@ class Pipeline:
 
     def _call(self, exchange: Exchange, reply: Any) -> FinishedCall:
         body, sent = exchange.body, exchange.sent
-        if exchange.history is not None:
-            unchanged = sent is body
-            body = {**body, exchange.api.history: exchange.history}
-            sent = body if unchanged else sent
+        history, name = exchange.history, exchange.api.history
+        if history is not None and body[name] != history:
+            # the application has gone on: what counts is the list as it was
+            changed = sent is not body and sent.get(name) is not body[name]
+            body = {**body, name: history}
+            sent = sent if changed else {**sent, name: history}
         first_chunk_s = None
         if exchange.stream and exchange.first_chunk_at:
             first_chunk_s = exchange.first_chunk_at - exchange.started_at

@@ -26,10 +26,9 @@ def _entry_points() -> Iterable[Any]:
     from importlib import metadata  # 20 ms that a mere import of Arc does not need
 
     found: Any = metadata.entry_points()
-    # Python 3.8 and 3.9 return a mapping
+    # Python 3.8 and 3.9 return a mapping of lists
+    has_select = hasattr(found, "select")
     ours: Iterable[Any] = (
-        found.get("arc.providers", ())
-        if isinstance(found, dict)
-        else found.select(group="arc.providers")
+        found.select(group="arc.providers") if has_select else found.get("arc.providers", ())
     )
     return ours

@@ -164,7 +164,7 @@ class StainlessSeam:
                 else:
                     send_kwargs = {**kwargs, "options": options}
             if kwargs.get("stream"):
-                exchange.stream = True
+                exchange.open()
                 stream_cls = self._streams.observed(kwargs.get("stream_cls"))
                 send_kwargs = {**send_kwargs, "stream_cls": stream_cls}
             exchange.sent_at = perf_counter()

@@ -45,13 +45,11 @@ class ObservedStreams:
     def attach(self, exchange: Exchange, reply: Any) -> bool:
         """Let the exchange end with the stream `reply`; False when that is none of ours."""
         if type(reply) in self._subclasses.values():
-            exchange.open()
             reply._arc_exchange = exchange
             return True
         response = getattr(reply, "http_response", None)
         if response is None:
             return False
-        exchange.open()
         _unclaimed[response] = exchange
         weakref.finalize(response, exchange.abandon).atexit = False
         return True

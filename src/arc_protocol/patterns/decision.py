@@ -92,7 +92,7 @@ def settle(
             higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
             edit = Edit(fixed, higher)
             try:
-                pattern.then.apply(edit)
+                pattern.then.step(edit, ())
             except ConflictError as conflict:
                 skipped.append((pattern, str(conflict)))
             except Exception as error:

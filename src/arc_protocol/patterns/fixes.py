@@ -1,21 +1,21 @@
 """Fixes: JSON Merge Patch with paths as keys, or an operation at a path.
 
-A fix compiles to steps that run in the order written. An operation is one function: its keyword
-arguments are its schema, it gets the value and the request as it is, and returns the new value.
-Applied to its own result, an operation changes nothing.
+A fix compiles to steps that run in the order written. An operation is one function whose keyword
+arguments are its schema; applied to its own result, it changes nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TypeVar
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.arguments import bind
 from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.limits import show
-from arc_protocol.patterns.operators import Amount
 from arc_protocol.patterns.paths import Location, Path, parse_path
-from arc_protocol.patterns.values import MAPPING, MISSING, copied, is_json, is_number
+from arc_protocol.patterns.values import MAPPING, MISSING, copied, is_json
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 Step = Callable[[Edit, Location], None]
 """Changes the request; the location is where its paths start."""
@@ -27,32 +27,18 @@ OPERATIONS: Dict[str, Callable[[object, Path, str], Step]] = {}
 class Fix(NamedTuple):
     """A compiled fix."""
 
-    steps: Tuple[Step, ...]
+    step: Step
     literals: Optional[Dict[str, object]]
     """The whole fix, when all it does is to set top-level fields to scalars."""
-
-    def apply(self, edit: Edit) -> None:
-        """Change the request in the order written."""
-        for step in self.steps:
-            step(edit, ())
 
 
 def compile_fix(document: object, where: str) -> Fix:
     """Compile a fix that `limits.plain_json` has checked."""
-    steps = compile_steps(document, where)
-    literals: Optional[Dict[str, object]] = {}
-    for key, value in document.items():  # type: ignore[attr-defined]  # checked to be a dict
-        segments = parse_path(key, where).segments
-        if len(segments) == 1 and value is not None and not isinstance(value, (dict, list)):
-            literals[str(segments[0])] = value  # type: ignore[index]  # None leaves the loop
-        else:
-            literals = None
-            break
-    return Fix(tuple(steps), literals)
+    return Fix(compile_step(document, where), _literals(document))
 
 
-def compile_steps(document: object, where: str) -> List[Step]:
-    """Compile a fix to its steps."""
+def compile_step(document: object, where: str) -> Step:
+    """Compile a fix to one step; its paths start where the step is told to work."""
     if not isinstance(document, dict) or not document:
         raise PatternError(
             f"{where} is {show(document)}; it must be an object with at least one path, "
@@ -64,29 +50,33 @@ def compile_steps(document: object, where: str) -> List[Step]:
         if not path.segments:
             raise PatternError(f'{where} has the path "."; a fix cannot replace the whole.')
         steps += _entry(path, value, f"{where}.{key}")
-    return steps
+    return sequence(steps)
 
 
-def _entry(path: Path, value: object, where: str) -> List[Step]:
-    if value is None:
-        return [_remove(path)]
-    if not isinstance(value, dict):
-        return [_set(path, value)]
-    names = [name for name in value if name in OPERATIONS]
-    if names and len(value) > 1:
-        raise PatternError(
-            f"{where} has the operation {names[0]} beside other keys; "
-            'give one operation, or {"set": {...}} to write the object as it is.'
-        )
-    if names:
-        return [OPERATIONS[names[0]](value[names[0]], path, f"{where}.{names[0]}")]
-    steps = [_object(path)]
-    for key, inner in value.items():
-        steps += _entry(Path(path.text, (*path.segments, key)), inner, f"{where}.{key}")
-    return steps
+def compile_operation(document: object, path: Path, where: str) -> Step:
+    """Compile `{operation: argument}` at a path."""
+    name = next(iter(document), None) if isinstance(document, dict) and len(document) == 1 else None
+    if name not in OPERATIONS:
+        known = ", ".join(sorted(OPERATIONS))
+        raise PatternError(f"{where} is {show(document)}; give one operation of {known}.")
+    return OPERATIONS[name](document[name], path, f"{where}.{name}")  # type: ignore[index]
 
 
-def _set(path: Path, value: object) -> Step:
+def sequence(steps: List[Step]) -> Step:
+    """Combine steps that run one after the other."""
+    if len(steps) == 1:
+        return steps[0]
+
+    def run(edit: Edit, base: Location) -> None:
+        for step in steps:
+            step(edit, base)
+
+    return run
+
+
+def write(path: Path, value: object) -> Step:
+    """Make a step that writes a value wherever a path can be written."""
+
     def step(edit: Edit, base: Location) -> None:
         for location in edit.targets(path, base):
             edit.put(location, copied(value))
@@ -94,15 +84,76 @@ def _set(path: Path, value: object) -> Step:
     return step
 
 
-def _remove(path: Path) -> Step:
+def erase(path: Path) -> Step:
+    """Make a step that removes whatever a path leads to."""
+
     def step(edit: Edit, base: Location) -> None:
+        # From the last to the first, so that the indices before them stay right.
         for location, _ in reversed(edit.find(path, base)):
             edit.remove(location)
 
     return step
 
 
-def _object(path: Path) -> Step:
+def operation(function: F) -> F:
+    """Register a function from value and request to the new value, under its name."""
+
+    def compile_(argument: object, path: Path, where: str) -> Step:
+        arguments = _arguments(function, argument, where)
+
+        def step(edit: Edit, base: Location) -> None:
+            for location, value in edit.find(path, base):
+                edit.put(location, function(value, edit.body, **arguments))
+
+        return step
+
+    return _register(function, compile_)
+
+
+def path_operation(function: F) -> F:
+    """Register a function that edits the request at and around a path, under its name."""
+
+    def compile_(argument: object, path: Path, where: str) -> Step:
+        arguments = _arguments(function, argument, where)
+        return lambda edit, base: function(edit, path, base, **arguments)
+
+    return _register(function, compile_)
+
+
+def _register(function: F, compile_: Callable[[object, Path, str], Step]) -> F:
+    # A trailing underscore keeps a name apart from Python's own.
+    OPERATIONS[function.__name__.rstrip("_")] = compile_
+    return function
+
+
+def _arguments(function: Callable[..., Any], argument: object, where: str) -> Dict[str, object]:
+    arguments = bind(function, argument, where, whole=True)
+    if not arguments:
+        raise PatternError(f"{where} is {show(argument)}; it needs an argument.")
+    return arguments
+
+
+def _entry(path: Path, value: object, where: str) -> List[Step]:
+    """Compile what stands at one path: a value, null, an operation or an object to merge."""
+    if value is None:
+        return [erase(path)]
+    if not isinstance(value, dict):
+        return [write(path, value)]
+    names = [name for name in value if name in OPERATIONS]
+    if names and len(value) > 1:
+        raise PatternError(
+            f"{where} has the operation {names[0]} beside other keys; "
+            'give one operation, or {"set": {...}} to write the object as it is.'
+        )
+    if names:
+        return [compile_operation(value, path, where)]
+    steps = [_make_object(path)]
+    for key, inner in value.items():
+        steps += _entry(Path(path.text, (*path.segments, key)), inner, f"{where}.{key}")
+    return steps
+
+
+def _make_object(path: Path) -> Step:
     """Make sure that there is an object to merge into, as RFC 7396 has it."""
 
     def step(edit: Edit, base: Location) -> None:
@@ -114,69 +165,12 @@ def _object(path: Path) -> Step:
     return step
 
 
-def operation(function: Callable[..., object]) -> Callable[..., object]:
-    """Register an operation on each value that a path leads to, under the function's name."""
-
-    def compile_(argument: object, path: Path, where: str) -> Step:
-        arguments = bind(function, argument, where, whole=True)
-
-        def step(edit: Edit, base: Location) -> None:
-            for location, value in edit.find(path, base):
-                edit.put(location, function(value, edit.body, **arguments))
-
-        return step
-
-    OPERATIONS[function.__name__] = compile_
-    return function
-
-
-def path_operation(function: Callable[..., None]) -> Callable[..., None]:
-    """Register an operation that edits the request around a path, under the function's name."""
-
-    def compile_(argument: object, path: Path, where: str) -> Step:
-        arguments = bind(function, argument, where, whole=True)
-        return lambda edit, base: function(edit, path, base, **arguments)
-
-    OPERATIONS[function.__name__.rstrip("_")] = compile_
-    return function
-
-
-@path_operation
-def set_(edit: Edit, path: Path, base: Location, *, value: Any) -> None:
-    """Write a value as it is, also an object that would otherwise be merged."""
-    _set(path, value)(edit, base)
-
-
-@path_operation
-def remove(edit: Edit, path: Path, base: Location, *, always: bool) -> None:
-    """Remove the value, as null does."""
-    _remove(path)(edit, base)
-
-
-@path_operation
-def default(edit: Edit, path: Path, base: Location, *, value: Any) -> None:
-    """Write a value where there is none; null is a value."""
-    for location in edit.targets(path, base):
-        if edit.get(location) is MISSING:
-            edit.put(location, copied(value))
-
-
-@path_operation
-def rename(edit: Edit, path: Path, base: Location, *, to: str) -> None:
-    """Give a value another key in the same object; if that key is taken, its value stays."""
-    for location, _ in edit.find(path, base):
-        edit.rename(location, to)
-
-
-@operation
-def clamp(
-    value: Any, request: object, *, low: Optional[Amount] = None, high: Optional[Amount] = None
-) -> object:
-    """Keep a number within bounds; what is no number stays."""
-    if not is_number(value):
-        return value
-    lowest = low(request) if low else None
-    highest = high(request) if high else None
-    if lowest is not None and value < lowest:
-        value = lowest
-    return highest if highest is not None and value > highest else value
+def _literals(document: Any) -> Optional[Dict[str, object]]:
+    """Return what is set, if the fix is nothing but scalars at top-level fields."""
+    literals: Dict[str, object] = {}
+    for key, value in document.items():
+        segments = parse_path(key, "fix").segments
+        if len(segments) > 1 or value is None or isinstance(value, (dict, list)):
+            return None
+        literals[str(segments[0])] = value
+    return literals

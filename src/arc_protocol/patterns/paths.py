@@ -83,8 +83,10 @@ class Path:
         return found
 
 
-def parse_path(text: str, where: str) -> Path:
+def parse_path(text: object, where: str) -> Path:
     """Parse the text of a path; `where` names the field for the message if it is refused."""
+    if not isinstance(text, str):
+        raise PatternError(f"{where} is {show(text)}; it must be a path like a.b.")
     if text == ".":
         return Path(text, ())
     if not text or len(text) > MAX_LENGTH:

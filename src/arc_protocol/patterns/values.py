@@ -60,7 +60,13 @@ def equal(value: object, other: object) -> bool:
 
 def same(value: object, other: object) -> bool:
     """Tell whether writing `other` over `value` would change nothing in what is sent."""
-    return value is other or (type(value) is type(other) and equal(value, other))
+    if value is other:
+        return True
+    if isinstance(value, LIST) and isinstance(other, LIST):
+        return len(value) == len(other) and all(map(same, value, other))
+    if isinstance(value, MAPPING) and isinstance(other, MAPPING):
+        return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value)
+    return type(value) is type(other) and equal(value, other)
 
 
 def copied(value: T) -> T:

@@ -1,0 +1,60 @@
+"""The provider simulator that tests share, and a space of it for each test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from simulator_client import Simulator, Space
+
+_SOURCES = Path(__file__).parent.parent / "src"
+_READY_WITHIN_S = 30
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    """A simulator: the one at the URL in ARC_TEST_SIMULATOR, or one of our own."""
+    url = os.environ.get("ARC_TEST_SIMULATOR")
+    if url:
+        yield Simulator(url)
+        return
+    command = [
+        os.environ.get("ARC_TEST_SIMULATOR_PYTHON") or sys.executable,
+        *("-m", "arc_simulator", "--port", "0"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(_SOURCES)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, universal_newlines=True
+    ) as process:
+        try:
+            yield Simulator(_ready(process))
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def space(simulator: Simulator) -> Iterator[Space]:
+    """A fresh space."""
+    made = simulator.space(uuid.uuid4().hex)
+    yield made
+    made.reset()
+
+
+def _ready(process: subprocess.Popen[str]) -> str:
+    deadline = threading.Timer(_READY_WITHIN_S, process.kill)
+    deadline.start()
+    try:
+        for line in process.stdout or ():
+            word, _, url = line.partition(" ")
+            if word == "ready":
+                return url.strip()
+    finally:
+        deadline.cancel()
+    raise RuntimeError("The simulator ended before it was ready.")

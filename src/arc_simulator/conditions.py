@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from arc_simulator.errors import RuleError
+from arc_simulator.histories import HISTORY_TESTS
 from arc_simulator.paths import Hit, Path
 from arc_simulator.tokens import count_tokens
 
@@ -148,10 +149,11 @@ def _predicate(leaf: Mapping[str, Any], path: Path) -> Condition:
 def _structural_test(name: Any) -> Callable[..., bool]:
     from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 
-    if name not in STRUCTURAL_TESTS:
-        known = ", ".join(sorted(STRUCTURAL_TESTS))
+    tests = {**STRUCTURAL_TESTS, **HISTORY_TESTS}
+    if name not in tests:
+        known = ", ".join(sorted(tests))
         raise RuleError(f"match: unknown predicate {name!r}; known are {known}")
-    return STRUCTURAL_TESTS[name]
+    return tests[name]
 
 
 def _guard(leaf: Mapping[str, Any]) -> Callable[[Any, Hit], bool]:

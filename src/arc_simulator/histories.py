@@ -19,7 +19,8 @@ def repeated_tool_call(messages: Any, *, min_repeats: int) -> bool:
 
 
 def _mappings(values: Any) -> list[Mapping[str, Any]]:
-    return [value for value in values or () if isinstance(value, Mapping)]
+    elements = values if isinstance(values, list) else []
+    return [element for element in elements if isinstance(element, Mapping)]
 
 
 HISTORY_TESTS: Mapping[str, Callable[..., bool]] = {"repeated_tool_call": repeated_tool_call}

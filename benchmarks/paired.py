@@ -18,9 +18,18 @@ class Difference(NamedTuple):
 
 
 def compare(
-    base: Callable[[], object], other: Callable[[], object], *, blocks: int = 60, size: int = 500
+    base: Callable[[], object],
+    other: Callable[[], object],
+    *,
+    between: Callable[[], object] = lambda: None,
+    blocks: int = 100,
+    size: int = 200,
 ) -> Difference:
-    """Run both in alternating blocks; quantiles are differences of the quantiles per block pair."""
+    """Run both in alternating blocks; quantiles are differences to the median of the block's pair.
+
+    `between` runs after each block: what a tight loop piles up for a background thread, and no
+    application that waits for a network would, is worked off there.
+    """
     medians: List[float] = []
     p99s: List[float] = []
     bases: List[float] = []
@@ -28,7 +37,10 @@ def compare(
         _block(action, size)
     gc.collect()
     for _ in range(blocks):
-        first, second = _block(base, size), _block(other, size)
+        first = _block(base, size)
+        between()
+        second = _block(other, size)
+        between()
         medians.append(_at(second, 0.5) - _at(first, 0.5))
         p99s.append(_at(second, 0.99) - _at(first, 0.5))
         bases.append(_at(first, 0.5))

@@ -114,10 +114,13 @@ class Exchange:
         now = perf_counter()
         if self.ended_at:
             return
-        self.ended_at = now
-        self.reply = reply
-        self.overhead_s = self.sent_at - self.started_at + perf_counter() - now
-        self._interception.put(self)
+        try:
+            self.ended_at = now
+            self.reply = reply
+            self.overhead_s = self.sent_at - self.started_at + perf_counter() - now
+            self._interception.put(self)
+        except Exception as fault:
+            self._interception.guard.caught("record", fault)
 
     def fail(self, error: BaseException) -> None:
         """The SDK raised `error`, at once or in the middle of a stream."""
@@ -150,8 +153,11 @@ class Exchange:
 
     def hand_over(self) -> None:
         """Leave the chunks so far to the worker, so that a long stream is not held in memory."""
-        chunks, self.chunks = self.chunks, []
-        self._interception.put(ChunkSlice(self, chunks))
+        try:
+            chunks, self.chunks = self.chunks, []
+            self._interception.put(ChunkSlice(self, chunks))
+        except Exception as fault:
+            self._interception.guard.caught("record", fault)
 
     def abandon(self) -> None:
         """The application closed or dropped the stream before its end."""

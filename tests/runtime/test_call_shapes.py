@@ -148,7 +148,7 @@ def test_subclass_azure_and_module_client_are_covered(
     Own(base_url=space.base_url, api_key="k").chat.completions.create(**RISKY)
     azure = openai.AzureOpenAI(base_url=space.base_url, api_key="k", api_version="2024-10-21")
     azure.chat.completions.create(**RISKY)
-    monkeypatch.setattr(openai, "base_url", space.base_url)
+    monkeypatch.setattr(openai, "base_url", f"{space.base_url}/")
     monkeypatch.setattr(openai, "api_key", "k")
     openai.chat.completions.create(**RISKY)
     temperatures = [request["json"]["temperature"] for request in space.requests()]

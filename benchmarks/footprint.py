@@ -40,12 +40,9 @@ def main() -> None:
     with Receiver() as receiver:
         code = _MEMORY.format(path=sys.path[:2], endpoint=receiver.endpoint)
         print(f"memory over `import openai`, gRPC running   {_median(code):6.1f} MiB")
-    print(
-        f"`import runtime` after `import openai`      {_median(_IMPORT.format(first='openai')):6.1f} ms"
-    )
-    print(
-        f"`import runtime` alone                      {_median(_IMPORT.format(first='sys')):6.1f} ms"
-    )
+    for first in ("openai", "sys"):
+        milliseconds = _median(_IMPORT.format(first=first))
+        print(f"`import runtime` after `import {first}`".ljust(44), f"{milliseconds:5.1f} ms")
 
 
 def _median(code: str) -> float:

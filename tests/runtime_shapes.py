@@ -28,7 +28,7 @@ def _stream(client: Any) -> Any:
 
 def _stream_in_block(client: Any) -> Any:
     with client.chat.completions.create(**RISKY, stream=True) as stream:
-        return [chunk.id for chunk in stream][0]
+        return [chunk.id for chunk in stream].pop()
 
 
 def _raw(client: Any) -> Any:
@@ -37,7 +37,7 @@ def _raw(client: Any) -> Any:
 
 def _raw_stream(client: Any) -> Any:
     stream = client.chat.completions.with_raw_response.create(**RISKY, stream=True).parse()
-    return [chunk.id for chunk in stream][0]
+    return [chunk.id for chunk in stream].pop()
 
 
 def _streaming_response(client: Any) -> Any:

@@ -6,4 +6,4 @@ class ArcError(Exception):
 
 
 class PatternError(ArcError, ValueError):
-    """A pattern cannot be accepted; the message names the field, the value and what would be right."""
+    """A pattern is refused; the message names the field, the value and what would be right."""

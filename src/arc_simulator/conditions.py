@@ -109,8 +109,15 @@ def _term(text: str) -> Callable[[Any], Any]:
     if function == "tokens":
         return lambda request: sum(count_tokens(hit.value) for hit in path.hits(request))
     if function == "count":
-        return lambda request: len(path.hits(request))
+        return lambda request: _count(path, request)
     return lambda request: next((hit.value for hit in path.hits(request)), None)
+
+
+def _count(path: Path, request: Any) -> int:
+    """Count the elements of the list that a path leads to, or else what it leads to."""
+    values = [hit.value for hit in path.hits(request)]
+    is_one_list = not path.is_multiple and len(values) == 1 and isinstance(values[0], list)
+    return len(values[0]) if is_one_list else len(values)
 
 
 def _exists(leaf: Mapping[str, Any], path: Path) -> Condition:

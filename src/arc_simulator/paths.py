@@ -13,7 +13,7 @@ EVERY = object()
 ANY_DEPTH = object()
 """The step `**`."""
 
-_STEP = re.compile(r"\*\*|\[(?:\*|-?\d+)\]|[^.\[\]]+")
+_STEP = re.compile(r"\*\*|\[(?:\*|-?\d+)\]|[^.\[\]()]+")
 
 
 class Hit(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from simulator_client import Simulator, Space
+from simulator_client import Space
 
 HI: Any = [{"role": "user", "content": "hi"}]
 BODY = {"error": {"message": "No.", "type": "t", "param": "seed", "code": "bad_seed"}}
@@ -73,21 +73,15 @@ def test_rule_fires_a_limited_number_of_times(space: Space, client: openai.OpenA
 def test_chance_is_reproducible(space: Space, client: openai.OpenAI) -> None:
     """The same seed gives the same failures, another seed others."""
 
-    def statuses(seed: int) -> list[int]:
-        space.reset()
+    def texts(seed: int) -> list[str]:
         space.settings(seed=seed)
-        space.rules([rule("error", probability=0.5)])
-        for _ in range(30):
-            try:
-                call(client)
-            except openai.BadRequestError:
-                pass
-        return [request["status"] for request in space.requests()]
+        space.rules([rule("soft", probability=0.5, outcome={"content": "odd"})])
+        return [call(client).choices[0].message.content for _ in range(20)]
 
-    first = statuses(1)
-    assert set(first) == {200, 400}
-    assert statuses(1) == first
-    assert statuses(2) != first
+    first = texts(1)
+    assert set(first) == {"odd", "Hello! How can I help you today?"}
+    assert texts(1) == first
+    assert texts(2) != first
 
 
 @pytest.mark.parametrize("kind", ["drop", "truncated_stream"])
@@ -142,20 +136,65 @@ def test_invalid_json_is_sent_as_such(space: Space, client: openai.OpenAI) -> No
         stream(client)
 
 
-def test_spaces_do_not_see_each_other(simulator: Simulator, space: Space) -> None:
-    """Rules and recordings of one space are not those of another; a reset forgets them."""
-    other = simulator.space(f"{space.name}-other")
-    other.rules([rule("error")])
-    with openai.OpenAI(base_url=space.base_url, api_key="secret") as client:
-        assert call(client, user="\u00e9").choices
-    assert other.requests() == []
-    [request] = space.requests()
-    assert request["json"]["user"] == "\u00e9"
-    assert json.loads(request["body"]) == request["json"]
-    assert "secret" not in json.dumps(request["headers"])
-    space.reset()
-    assert space.requests() == []
-    other.reset()
+def test_first_rule_that_fires_decides(space: Space, client: openai.OpenAI) -> None:
+    """Rules are tried in order, and one whose condition does not hold is passed over."""
+    on_seed = {"path": "seed", "op": "exists"}
+    first = rule("soft", match=on_seed, outcome={"content": "first"})
+    second = rule("soft", outcome={"content": "second"})
+    space.rules([first, second])
+    assert call(client, seed=1).choices[0].message.content == "first"
+    assert call(client).choices[0].message.content == "second"
+
+
+def test_rule_concerns_its_endpoint_only(space: Space, client: openai.OpenAI) -> None:
+    """A rule for one endpoint leaves the others alone."""
+    space.rules([rule("error", endpoint="openai.embeddings")])
+    assert call(client).choices
+    with pytest.raises(openai.BadRequestError):
+        client.embeddings.create(model="m", input="x")
+
+
+def test_rule_concerns_its_provider_only(space: Space, client: openai.OpenAI) -> None:
+    """Azure's paths are Azure's; whose the others are, the space says."""
+    space.rules([rule("error", provider="azure_openai")])
+    assert call(client).choices
+    azure = openai.AzureOpenAI(
+        azure_endpoint=space.url, api_key="k", api_version="2024-10-21", max_retries=0
+    )
+    with azure, pytest.raises(openai.BadRequestError):
+        call(azure)
+    space.rules([rule("error", provider="openai_compatible")])
+    assert call(client).choices
+    space.settings(provider="openai_compatible")
+    with pytest.raises(openai.BadRequestError):
+        call(client)
+
+
+def test_catalogued_rule_can_be_changed(space: Space, client: openai.OpenAI) -> None:
+    """A rule that only names a case of the catalogue takes the rest from there."""
+    space.rules([{"id": "openai-429-tokens-per-minute", "times": 1, "retry_after_s": 0.5}])
+    with pytest.raises(openai.RateLimitError, match="Rate limit reached") as caught:
+        call(client)
+    assert caught.value.response.headers["retry-after"] == "0.5"
+    assert call(client).choices
+
+
+def test_sdk_retries_what_fails_once(space: Space) -> None:
+    """A passing failure is survived by the SDK's own retry."""
+    space.rules([rule("error", times=1, retry_after_s=0.01, outcome={"http_status": 503})])
+    with openai.OpenAI(base_url=space.base_url, api_key="k", max_retries=1) as client:
+        assert call(client).choices
+    assert [request["status"] for request in space.requests()] == [503, 200]
+
+
+@pytest.mark.parametrize("delay", [{"latency_ms": 1500}, {"outcome": {"chunk_delay_ms": 1500}}])
+def test_slow_answer_outlasts_a_short_timeout(
+    space: Space, client: openai.OpenAI, delay: dict[str, Any]
+) -> None:
+    """A slow answer comes later than an impatient client waits, before or within a stream."""
+    space.rules([rule("slow", **delay)])
+    with pytest.raises(openai.APITimeoutError):
+        list(call(client, stream=True, timeout=0.2))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,13 @@ def _step(slot: Slot, step: str) -> Iterator[Slot]:
 def _below(slot: Slot) -> Iterator[Slot]:
     yield slot
     value = slot[0][slot[1]]
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    keys = (
+        list(value)
+        if isinstance(value, dict)
+        else range(len(value))
+        if isinstance(value, list)
+        else ()
+    )
     for key in keys:
         yield from _below((value, key))
 
@@ -383,8 +389,7 @@ def limit_marks(request: Any, *, path: str, max: int, keep: str) -> None:
     assert keep == "last_of_tools_and_system_then_latest_messages"
     assert path == "**.cache_control"
     marked = {
-        area: [slot for slot in there(request.get(area) or [], path)]
-        for area in ("tools", "system", "messages")
+        area: there(request.get(area) or [], path) for area in ("tools", "system", "messages")
     }
     keepers = marked["tools"][-1:] + marked["system"][-1:]
     keepers += (marked["tools"][:-1] + marked["system"][:-1] + marked["messages"])[::-1]

@@ -30,7 +30,7 @@ def pattern_of(entry: Dict[str, Any]) -> Pattern:
     return Pattern.parse({**document, "name": entry["id"]}, origin=Origin.PUSHED)
 
 
-def decide(entry: Dict[str, Any], request: Dict[str, Any]) -> "Decision | None":
+def decide(entry: Dict[str, Any], request: Dict[str, Any]) -> Decision | None:
     patterns = PatternSet([pattern_of(entry)])
     return patterns.decide(entry["provider"], entry["operation"], request)
 

@@ -14,6 +14,9 @@ from arc_protocol.patterns.values import LIST, MAPPING
 Message = Mapping[str, Any]
 Block = Dict[str, Any]
 
+TOOL_ROLES = ("tool", "function")
+"""Roles of messages that answer calls; several may follow each other."""
+
 
 class Call(NamedTuple):
     """A tool call, and how its result is written."""
@@ -104,7 +107,8 @@ def calls(message: object) -> List[Call]:
     if not isinstance(message, MAPPING):
         return []
     found = [_read_call(block) for block in blocks(message)]
-    found += [_read_call(message)]
+    if kind(message) in _ITEM_CALLS:
+        found.append(_read_call(message))
     found += [_read_chat_call(call) for call in messages_of(message.get("tool_calls"))]
     return [call for call in found if call is not None]
 
@@ -115,9 +119,8 @@ def results(message: object, index: int = 0) -> List[Place]:
         return []
     if role(message) == "tool":
         return [Place(index, None, str(message.get("tool_call_id")))]
-    own = _read_result(message)
-    if own is not None:
-        return [Place(index, None, own)]
+    if kind(message) in _ITEM_CALLS.values():
+        return [Place(index, None, str(message.get("call_id")))]
     found = [(at, _read_result(block)) for at, block in enumerate(blocks(message))]
     return [Place(index, at, id_) for at, id_ in found if id_ is not None]
 
@@ -214,8 +217,6 @@ def _read_result(block: object) -> Optional[str]:
         return None
     if kind(block) == "tool_result":
         return str(block.get("tool_use_id"))
-    if kind(block) in _ITEM_CALLS.values():
-        return str(block.get("call_id"))
     for member, id_key in _NESTED_RESULTS.items():
         inner = block.get(member)
         if isinstance(inner, MAPPING):

@@ -10,18 +10,17 @@ from typing import (
     Dict,
     List,
     Mapping,
-    NamedTuple,
     Optional,
     Set,
     Tuple,
 )
 
-from arc_protocol.patterns.edit import ConflictError, Edit
+from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
-from arc_protocol.patterns.values import MISSING
 
 if TYPE_CHECKING:
     from arc_protocol.patterns.index import Candidate, Candidates
+    from arc_protocol.patterns.operators import Check
     from arc_protocol.patterns.pattern import Pattern
 
 Failure = Tuple["Pattern", str]
@@ -30,20 +29,36 @@ Failure = Tuple["Pattern", str]
 Matches = Tuple[List["Candidate"], List[Failure]]
 """The candidates that match, and the patterns that cannot be evaluated."""
 
+Decide = Callable[[Mapping[str, Any]], Optional["Decision"]]
+"""Matches and fixes a request; None when nothing matched and nothing failed."""
 
-class Decision(NamedTuple):
-    """What the patterns make of one request."""
 
-    body: Mapping[str, Any]
-    """The fixed request, or the very object that was given when nothing was changed."""
-    applied: Tuple[Pattern, ...]
-    """The patterns whose fix changed the request, in the order applied."""
-    matched: Tuple[Pattern, ...]
-    """All patterns that matched."""
-    skipped: Tuple[Failure, ...] = ()
-    """Matching patterns that were not applied, each with the reason."""
-    errors: Tuple[Failure, ...] = ()
-    """Patterns that could not be evaluated or applied, each with the reason."""
+class Decision:
+    """What the patterns make of one request.
+
+    Attributes:
+        body: the fixed request, or the very object that was given when nothing was changed.
+        applied: the patterns whose fix changed the request, in the order applied.
+        matched: all patterns that matched.
+        skipped: matching patterns that were not applied, each with the reason.
+        errors: patterns that could not be evaluated or applied, each with the reason.
+    """
+
+    __slots__ = ("applied", "body", "errors", "matched", "skipped")
+
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        applied: Tuple[Pattern, ...],
+        matched: Tuple[Pattern, ...],
+        skipped: Tuple[Failure, ...] = (),
+        errors: Tuple[Failure, ...] = (),
+    ) -> None:
+        self.body = body
+        self.applied = applied
+        self.matched = matched
+        self.skipped = skipped
+        self.errors = errors
 
     def __repr__(self) -> str:
         names = ", ".join(pattern.name for pattern in self.applied)
@@ -90,42 +105,41 @@ def settle(
             done.add(hit.rank)
             matched.append(pattern)
             higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
-            edit = Edit(fixed, higher)
             try:
-                pattern.then.step(edit, ())
+                fixed, written = pattern.then.apply(fixed, higher)
             except ConflictError as conflict:
                 skipped.append((pattern, str(conflict)))
             except Exception as error:
                 broken.append((pattern, _reason(error)))
             else:
-                if edit.written:
-                    fixed = edit.body
+                if written:
                     applied.append(pattern)
-                    claims.update(dict.fromkeys(edit.written, hit))
+                    claims.update(dict.fromkeys(written, hit))
         if fixed is before:
             break
         hits, failures = rematch(fixed, done)
     return Decision(fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failures))
 
 
-def decide_alone(candidate: Candidate, body: Mapping[str, Any]) -> Optional[Decision]:
-    """Do what `match` and `settle` do for the only candidate, whose fix only sets fields.
+def compile_alone(pattern: Pattern, check: Check) -> Decide:
+    """Make a function that does what `match` and `settle` do for the only pattern.
 
-    This is the usual case and the hot path, hence a path of its own without bookkeeping.
+    This is the usual case and the hot path, hence a path of its own without bookkeeping. What it
+    leaves is not matched again, so the fix must keep the model.
     """
-    _, check, pattern, _ = candidate
-    try:
-        if not check(body, body):
-            return None
-    except Exception as error:
-        return Decision(body, (), (), (), ((pattern, _reason(error)),))
-    literals = pattern.then.literals or {}
-    for name, value in literals.items():
-        old = body.get(name, MISSING)
-        # Of one exact type and a scalar: nothing foreign is compared.
-        if type(old) is not type(value) or old != value:
-            return Decision({**body, **literals}, (pattern,), (pattern,))
-    return Decision(body, (), (pattern,))
+    apply = pattern.then.apply
+    mine = (pattern,)
+
+    def decide(body: Mapping[str, Any]) -> Optional[Decision]:
+        try:
+            if not check(body, body):
+                return None
+            fixed, written = apply(body)
+        except Exception as error:
+            return Decision(body, (), (), (), ((pattern, _reason(error)),))
+        return Decision(fixed, mine if written else (), mine)
+
+    return decide
 
 
 def _reason(error: Exception) -> str:

@@ -49,6 +49,8 @@ class Edit:
         Keys after the last index or `[*]` may be missing; below `**` only what exists counts.
         """
         segments = path.segments
+        if path.location is not None:
+            return [base + path.location]
         if DEEP in segments:
             return [at for at, _ in self.find(path, base)]
         cut = len(segments)
@@ -82,6 +84,8 @@ class Edit:
 
         Only the old key is claimed: the fix chose the name, not the value.
         """
+        if not isinstance(location[-1], str):
+            raise ValueError(f"{show_location(location)} has no key that could be renamed")
         value = self.get(location)
         target = (*location[:-1], key)
         self.remove(location)

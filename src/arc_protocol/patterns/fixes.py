@@ -6,7 +6,19 @@ arguments are its schema; applied to its own result, it changes nothing.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.arguments import bind
@@ -15,6 +27,10 @@ from arc_protocol.patterns.limits import show
 from arc_protocol.patterns.paths import Location, Path, parse_path
 from arc_protocol.patterns.values import MAPPING, MISSING, copied, is_json
 
+if TYPE_CHECKING:
+    from arc_protocol.patterns.index import Candidate
+
+Request = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 Step = Callable[[Edit, Location], None]
@@ -30,11 +46,34 @@ class Fix(NamedTuple):
     step: Step
     literals: Optional[Dict[str, object]]
     """The whole fix, when all it does is to set top-level fields to scalars."""
+    places: Sequence[Location]
+    """What those literals write."""
+
+    def apply(
+        self, body: Request, claims: Optional[Mapping[Location, Candidate]] = None
+    ) -> Tuple[Request, Sequence[Location]]:
+        """Return the fixed request and the places written; the very same request if none.
+
+        Raises:
+            ConflictError: a place is claimed; nothing of the fix counts then.
+        """
+        if self.literals is None or claims:
+            edit = Edit(body, claims or {})
+            self.step(edit, ())
+            return edit.body, edit.written
+        for name, value in self.literals.items():
+            old = body.get(name, MISSING)
+            # Of one exact type and a scalar: nothing foreign is compared.
+            if type(old) is not type(value) or old != value:
+                return {**body, **self.literals}, self.places
+        return body, ()
 
 
 def compile_fix(document: object, where: str) -> Fix:
     """Compile a fix that `limits.plain_json` has checked."""
-    return Fix(compile_step(document, where), _literals(document))
+    step = compile_step(document, where)
+    literals = _literals(document)
+    return Fix(step, literals, [(name,) for name in literals or ()])
 
 
 def compile_step(document: object, where: str) -> Step:

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any, Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from arc_protocol.patterns.conditions import Clause
+from arc_protocol.patterns.decision import Decide, compile_alone
 from arc_protocol.patterns.operators import COLLECTIVE, Check
 from arc_protocol.patterns.pattern import Pattern
 from arc_protocol.patterns.values import MISSING, is_number
@@ -34,18 +35,18 @@ class Candidates:
 
     Attributes:
         everyone: all of them, in order of precedence.
-        alone: the only one, if its fix only sets fields that keep the model.
+        alone: decides for the only one, if its fix does nothing but to set fields.
     """
 
     __slots__ = ("_always", "_drawers", "alone", "everyone")
 
     def __init__(self, everyone: Sequence[Candidate]) -> None:
         self.everyone = everyone
-        self.alone: Optional[Candidate] = None
+        self.alone: Optional[Decide] = None
         if len(everyone) == 1:
             literals = everyone[0].pattern.then.literals
             if literals is not None and "model" not in literals:
-                self.alone = everyone[0]
+                self.alone = compile_alone(everyone[0].pattern, everyone[0].check)
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None
         if len(everyone) > WORTH_FILING:

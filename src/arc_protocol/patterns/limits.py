@@ -72,10 +72,10 @@ def _number(value: float, at: str) -> float:
         raise PatternError(f"{at} is {value}, which JSON does not have; use a finite number.")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise PatternError(f"{at} is an integer of more than 64 bits; use a smaller one.")
-    return value
+    return int(value) if isinstance(value, int) else float(value)
 
 
 def _key(key: object, at: str) -> str:
     if not isinstance(key, str):
-        raise PatternError(f"{at} has the key {key!r:.80}; keys must be strings.")
+        raise PatternError(f"{at} has a key that is a {type(key).__name__}; keys must be strings.")
     return _text(key, at)

@@ -171,11 +171,17 @@ def strip(value: Any, request: object, *, side: Literal["both", "left", "right"]
 
 
 @operation
+def truncate(value: Any, request: object, *, max: int) -> object:
+    """Cut a text to a number of characters."""
+    return value[:max] if isinstance(value, str) else value
+
+
+@operation
 def limit(
     value: Any, request: Any, *, max: int, keep: Literal["first", "last", "called"] = "first"
 ) -> object:
-    """Shorten a list or a text; `called` keeps the tools that the conversation has used."""
-    if not isinstance(value, (str, *LIST)) or len(value) <= max:
+    """Shorten a list; `called` keeps the tools that the conversation has used."""
+    if not isinstance(value, LIST) or len(value) <= max:
         return value
     if keep == "called":
         return _called_first(value, request, max)

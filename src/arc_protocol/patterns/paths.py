@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterator, List, Tuple, Union
+from typing import Iterator, List, Optional, Tuple, Union
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.limits import show
@@ -52,13 +52,16 @@ class Path:
         text: the path as written.
         segments: its steps; none for `.`, the value itself.
         plain: whether it leads to at most one value.
+        location: the only place that it can lead to, when it is nothing but keys.
     """
 
-    __slots__ = ("plain", "segments", "text")
+    __slots__ = ("location", "plain", "segments", "text")
 
     def __init__(self, text: str, segments: Tuple[Segment, ...]) -> None:
         self.text = text
         self.segments = segments
+        keys = tuple(segment for segment in segments if isinstance(segment, str))
+        self.location: Optional[Location] = keys if len(keys) == len(segments) else None
         self.plain = not any(isinstance(segment, Wildcard) for segment in segments)
 
     def get(self, scope: object) -> object:

@@ -16,7 +16,7 @@ from typing import (
 )
 
 from arc_protocol.patterns.conditions import Clause
-from arc_protocol.patterns.decision import Decision, Matches, decide_alone, match, settle
+from arc_protocol.patterns.decision import Decision, Matches, match, settle
 from arc_protocol.patterns.index import Candidate, Candidates
 from arc_protocol.patterns.operators import Check, every
 from arc_protocol.patterns.pattern import Pattern, content_hash
@@ -71,7 +71,7 @@ class PatternSet:
         if candidates is None:
             return None
         if candidates.alone is not None:
-            return decide_alone(candidates.alone, body)
+            return candidates.alone(body)
         hits, failures = match(candidates, body)
         if not hits and not failures:
             return None
@@ -131,9 +131,10 @@ class PatternSet:
         if not found:
             return None
         key = tuple(id(candidate) for candidate in found)
-        if key not in self._shared:
-            self._shared[key] = Candidates(found)
-        return self._shared[key]
+        shared = self._shared.get(key)
+        if shared is None:
+            shared = self._shared[key] = Candidates(found)
+        return shared
 
 
 class _Rule:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Literal, Optional, Tuple, TypeVar
 
 from arc_protocol.patterns.arguments import Json, bind
 from arc_protocol.patterns.conversation import (
+    TOOL_ROLES,
     Place,
     as_blocks,
     blocks,
@@ -161,7 +162,7 @@ def consecutive_roles(
             and isinstance(mine, str)
             and mine == role_of(joined[-1])
             and mine in ((role,) if role else (mine,))
-            and mine != "tool"
+            and mine not in TOOL_ROLES
         ):
             joined[-1] = _join(joined[-1], message, separator)
         else:

@@ -10,6 +10,7 @@ from typing import Callable, Dict, FrozenSet, List, Mapping, Optional
 
 from arc_protocol.patterns import schemas
 from arc_protocol.patterns.conversation import (
+    TOOL_ROLES,
     blocks,
     calls,
     content_key,
@@ -50,10 +51,10 @@ def unanswered_tool_call(messages: object) -> bool:
 
 @structural_test
 def consecutive_same_role(messages: object) -> bool:
-    """Two neighbouring messages have the same role; tool messages may."""
+    """Two neighbouring messages have the same role; those of tools may."""
     roles = [role(message) for message in messages_of(messages)]
     return any(
-        mine == next_ and isinstance(mine, str) and mine != "tool"
+        mine == next_ and isinstance(mine, str) and mine not in TOOL_ROLES
         for mine, next_ in zip(roles, roles[1:])
     )
 

@@ -62,10 +62,14 @@ def same(value: object, other: object) -> bool:
     """Tell whether writing `other` over `value` would change nothing in what is sent."""
     if value is other:
         return True
-    if isinstance(value, LIST) and isinstance(other, LIST):
-        return len(value) == len(other) and all(map(same, value, other))
-    if isinstance(value, MAPPING) and isinstance(other, MAPPING):
-        return value.keys() == other.keys() and all(same(value[key], other[key]) for key in value)
+    if isinstance(other, LIST):
+        return isinstance(value, LIST) and len(value) == len(other) and all(map(same, value, other))
+    if isinstance(other, dict):
+        return (
+            isinstance(value, MAPPING)
+            and value.keys() == other.keys()
+            and all(same(value[key], other[key]) for key in other)
+        )
     return type(value) is type(other) and equal(value, other)
 
 

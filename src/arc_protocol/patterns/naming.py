@@ -22,6 +22,8 @@ _CLASS = r"\[([A-Za-z0-9_.:/@ -]+)\]"
 _SHAPE = re.compile(rf"\^(?:{_CLASS})?{_CLASS}\{{(\d{{1,3}})(?:,(\d{{1,3}}))?\}}\$")
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
+_FILLERS = "_-" + _BASE62
+
 
 class Shape(NamedTuple):
     """What names may look like."""
@@ -39,13 +41,13 @@ class Shape(NamedTuple):
     @property
     def filler(self) -> str:
         """What stands for a character that is not allowed."""
-        return next((one for one in "_-x0" if self.others.fullmatch(one)), "")
+        return next((one for one in _FILLERS if self.others.fullmatch(one)), "")
 
     def clean(self, name: str) -> str:
         """Replace what is not allowed in a name, and cut it."""
         text = "".join(one if self.others.fullmatch(one) else self.filler for one in name)
         if self.first is not None and not self.first.match(text):
-            text = next((one for one in "_x" if self.first.match(one)), "") + text
+            text = next((one for one in _FILLERS if self.first.match(one)), "") + text
         return text[: self.longest].ljust(self.shortest, self.filler or "x")
 
     def hashed(self, name: str) -> str:
@@ -56,7 +58,7 @@ class Shape(NamedTuple):
         for _ in range(min(self.longest, 40)):
             number, digit = divmod(number, len(alphabet))
             digits.append(alphabet[digit])
-        return "".join(digits)
+        return self.clean("".join(digits))
 
 
 def compile_shape(document: object, where: str) -> Shape:

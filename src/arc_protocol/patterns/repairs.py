@@ -172,12 +172,10 @@ def consecutive_roles(
 
 def _join(first: Any, second: Any, separator: str) -> Any:
     key = content_key(first)
-    one, other = first.get(key), second.get(key)
-    content: object
-    if isinstance(one, str) and isinstance(other, str):
-        content = separator.join(text for text in (one, other) if text)
-    else:
-        content = [*as_blocks(first), *as_blocks(second)] or one
+    present = [content for content in (first.get(key), second.get(key)) if content]
+    content: object = [*as_blocks(first), *as_blocks(second)]
+    if all(isinstance(text, str) for text in present):
+        content = separator.join(present) if present else first.get(key)
     joined = {**second, **first, key: content}
     tool_calls = [*messages_of(first.get("tool_calls")), *messages_of(second.get("tool_calls"))]
     return {**joined, "tool_calls": tool_calls} if tool_calls else joined

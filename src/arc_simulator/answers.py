@@ -113,7 +113,7 @@ async def _report_error(scope: Scope, endpoint: Endpoint, outcome: Outcome) -> b
 
 
 async def _write_garbage(scope: Scope, endpoint: Endpoint, outcome: Outcome) -> bytes:
-    return b'data: {"id": "chatcmpl-\n\n'
+    return b'data: {"id": \n\n'
 
 
 _STREAM_ENDS: Mapping[str, Callable[[Scope, Endpoint, Outcome], Awaitable[bytes]]] = {

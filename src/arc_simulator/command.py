@@ -79,10 +79,12 @@ def _serve(listener: socket.socket, spaces: Spaces, ready_file: Path | None) -> 
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def announce() -> None:
+        if ready_file is not None:
+            unfinished = ready_file.with_name(f"{ready_file.name}.part")
+            unfinished.write_text(url, "utf-8")
+            unfinished.replace(ready_file)  # whoever waits for the file never finds it empty
         sys.stdout.write(_banner(url, spaces["default"]))
         sys.stdout.flush()
-        if ready_file is not None:
-            ready_file.write_text(url, "utf-8")
 
     config = uvicorn.Config(
         create_app(spaces),

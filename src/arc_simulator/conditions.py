@@ -6,6 +6,7 @@ pattern language on purpose: the simulator must not share the faults of what it 
 
 from __future__ import annotations
 
+import inspect
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -143,6 +144,10 @@ def _predicate(leaf: Mapping[str, Any], path: Path) -> Condition:
         for key, value in leaf.items()
         if key not in _LEAF_KEYS | _GUARD_KEYS and key != "name"
     }
+    try:
+        inspect.signature(test).bind(None, **arguments)
+    except TypeError as error:
+        raise RuleError(f"match: predicate {leaf['name']!r}: {error}") from error
     guard = _guard(leaf)
 
     def holds(request: Any) -> bool:

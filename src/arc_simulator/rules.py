@@ -36,7 +36,7 @@ OUTCOME_FIELDS: Mapping[str, frozenset[str]] = {
     "drop": frozenset(),
     "truncated_stream": frozenset({"after"}),
     "error_event": frozenset({"after", "body"}),
-    "invalid_json": frozenset(),
+    "invalid_json": frozenset({"after"}),
 }
 """The fields that each kind of outcome takes."""
 

@@ -144,6 +144,8 @@ def test_condition_does_not_hold(match: Any) -> None:
         (leaf("", "exists"), "is not a path"),
         (leaf("square(a)", "gt", 1), "is not a path"),
         (leaf("a", "predicate", name="odd"), "unknown predicate 'odd'"),
+        (leaf("a", "predicate", name="assistant_without_key"), "'key'"),
+        (leaf("a", "predicate", name="orphan_tool_result", of="x"), "'of'"),
         (leaf("a", "item_matches"), "not a mapping"),
     ],
 )

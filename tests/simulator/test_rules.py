@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+import yaml
 
 from simulator_client import Space
 
@@ -195,6 +197,17 @@ def test_slow_answer_outlasts_a_short_timeout(
     space.rules([rule("slow", **delay)])
     with pytest.raises(openai.APITimeoutError):
         list(call(client, stream=True, timeout=0.2))
+
+
+def test_rules_of_the_documentation_work(space: Space, client: openai.OpenAI) -> None:
+    """The example in the documentation is a list of rules that fire as it says."""
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text("utf-8")
+    space.rules(yaml.safe_load(page.partition("```yaml")[2].partition("```")[0]))
+    with pytest.raises(openai.BadRequestError, match="Too hot"):
+        call(client, temperature=1.5)
+    with pytest.raises(openai.APIConnectionError):
+        stream(client)
+    assert stream(client)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from arc_protocol.patterns.values import LIST, MAPPING
+from arc_protocol.patterns.values import LIST, MAPPING, is_json, type_name
 
 Message = Mapping[str, Any]
 Block = Dict[str, Any]
@@ -47,8 +47,17 @@ class Pairing(NamedTuple):
 
 
 def messages_of(value: object) -> Sequence[Any]:
-    """Return the messages when the value is a list, else none."""
-    return value if isinstance(value, LIST) else ()
+    """Return the elements of a list, of messages or blocks; none when it is no list.
+
+    Raises:
+        ValueError: an element is no JSON, so nothing true can be said of the list.
+    """
+    if not isinstance(value, LIST):
+        return ()
+    for element in value:
+        if not is_json(element):
+            raise ValueError(f"a {type_name(element)} among the elements cannot be looked into")
+    return value
 
 
 def role(message: object) -> object:
@@ -70,7 +79,7 @@ def blocks(message: object) -> Sequence[Any]:
     """Return the blocks of a message; none when its content is a text."""
     if not isinstance(message, MAPPING):
         return ()
-    return messages_of(message.get(content_key(message)))
+    return messages_of(_known(message.get(content_key(message))))
 
 
 def text_block(text: str, message: Message) -> Block:
@@ -84,7 +93,7 @@ def text_block(text: str, message: Message) -> Block:
 
 def as_blocks(message: Message) -> List[Any]:
     """Return the content of a message as blocks, also when it is a text."""
-    content = message.get(content_key(message))
+    content = _known(message.get(content_key(message)))
     if isinstance(content, LIST):
         return list(content)
     return [text_block(content, message)] if isinstance(content, str) and content else []
@@ -98,7 +107,8 @@ def text_of(content: object) -> str:
         return "\n\n".join(filter(None, map(text_of, content)))
     if isinstance(content, MAPPING):
         keys = ("text", "content", "output", "parts", "response", "result")
-        return next((text_of(content[key]) for key in keys if content.get(key)), "")
+        return next(filter(None, (text_of(content.get(key)) for key in keys)), "")
+    _known(content)
     return ""
 
 
@@ -147,6 +157,12 @@ def pair(messages: Sequence[Any]) -> Pairing:
             waiting = []
         waiting += [(index, call) for call in calls(message)]
     return Pairing(unanswered + waiting, orphans)
+
+
+def _known(content: object) -> object:
+    if not is_json(content):
+        raise ValueError(f"a content that is a {type_name(content)} cannot be looked into")
+    return content
 
 
 _ITEM_CALLS = {

@@ -108,7 +108,7 @@ def _objections(clause: Clause, body: Mapping[str, Any]) -> List[str]:
 
 def _lines(verdict: Verdict) -> List[str]:
     pattern = verdict.pattern
-    lines = [f"{pattern.name} ({pattern.origin.name.lower()}): {verdict.outcome}"]
+    lines = [f"{pattern.name} ({pattern.origin.label}): {verdict.outcome}"]
     if verdict.matches and pattern.rationale:
         lines.append(f"  why: {pattern.rationale}")
     return lines + [f"  {reason}" for reason in verdict.reasons]

@@ -29,6 +29,11 @@ class Origin(IntEnum):
     BUILT_IN = 2
     """Shipped with Arc."""
 
+    @property
+    def label(self) -> str:
+        """The origin as people read it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Pattern:
     """A condition and a fix, checked and compiled once; immutable.
@@ -101,7 +106,7 @@ class Pattern:
             raise PatternError(f"A pattern is {show(checked)}; it must be an object.")
         _check_fields(checked)
         if checked.get("name") is None:
-            checked["name"] = f"{origin.name.lower().replace('_', '-')}-{content_hash(checked)[:8]}"
+            checked["name"] = f"{origin.label}-{content_hash(checked)[:8]}"
         return cls({name: checked[name] for name in _FIELDS if name in checked}, origin, revision)
 
     @property
@@ -124,7 +129,7 @@ class Pattern:
     __delattr__ = __setattr__  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Pattern {self.name} ({self.origin.name.lower()}, revision {self.revision})>"
+        return f"<Pattern {self.name} ({self.origin.label}, revision {self.revision})>"
 
 
 def content_hash(value: object) -> str:

@@ -172,8 +172,8 @@ def consecutive_roles(
 
 def _join(first: Any, second: Any, separator: str) -> Any:
     key = content_key(first)
-    present = [content for content in (first.get(key), second.get(key)) if content]
     content: object = [*as_blocks(first), *as_blocks(second)]
+    present = [content for content in (first.get(key), second.get(key)) if content]
     if all(isinstance(text, str) for text in present):
         content = separator.join(present) if present else first.get(key)
     joined = {**second, **first, key: content}

@@ -47,14 +47,15 @@ def append_text(
     """Add a text to a text, or to a message of the first role in the list that there is."""
     for location in edit.targets(path, base):
         value = edit.get(location)
-        if isinstance(value, LIST) and role:
+        if role is not None:
             at = _message_of(value, role, which)
-            if at is not None:
-                location, value = (*location, at), value[at]
+            if at is None:
+                continue
+            location, value = (*location, at), value[at]
         if isinstance(value, MAPPING):
             location = (*location, content_key(value))
             value = value.get(location[-1])
-        if text not in text_of(value):
+        if value is MISSING or text not in text_of(value):
             edit.put(location, _joined([value, text], str(location[-1])))
 
 
@@ -105,7 +106,11 @@ def _message_of(messages: object, roles: List[str], which: str) -> Optional[int]
 
 def _joined(contents: List[Any], key: str = "content") -> object:
     """Join contents: texts to a text; if there are blocks, all to blocks of their kind."""
-    present = [content for content in contents if isinstance(content, LIST) or text_of(content)]
+    present = [
+        content
+        for content in contents
+        if content is not MISSING and (isinstance(content, LIST) or text_of(content))
+    ]
     if all(isinstance(content, str) for content in present):
         return SEPARATOR.join(present)
     like = {key: [block for content in present if isinstance(content, LIST) for block in content]}

@@ -6,8 +6,8 @@ import enum
 import json
 from typing import Any, Dict, Iterator, List
 
-import openai
 import pytest
+from openai._types import NOT_GIVEN
 from openai.types.chat import ChatCompletion
 
 from arc_protocol import semconv
@@ -86,7 +86,7 @@ UGLY: Dict[str, Any] = {
     "untouchable": Untouchable(),
     "list of untouchables": [Untouchable(), [Untouchable()]],
     "class": ChatCompletion,
-    "sentinel": openai.NOT_GIVEN,
+    "sentinel": NOT_GIVEN,
     "other keys": {1: "one", None: "none", "a\udfff": b"", ("t",): 1},
     "sdk object": ChatCompletion.construct(id=1, choices="none", extra={"a": [b""]}),
 }
@@ -179,7 +179,7 @@ def test_any_value_in_any_field_still_gives_a_span(reader: Any, ugly: Any) -> No
         (b"\xff", '"<bytes>"'),
         ("a\ud800b", '"a\ufffdb"'),
         ("\ud83d\ude00", '"\U0001f600"'),
-        (openai.NOT_GIVEN, '"<NotGiven>"'),
+        (NOT_GIVEN, '"<NotGiven>"'),
         ({1: (None, True)}, '{"1":[null,true]}'),
         (ChatCompletion.construct(id="x", choices=None), '{"id":"x"}'),
     ],

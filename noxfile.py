@@ -25,7 +25,9 @@ def _session(python: str, packages: "list[str]") -> None:
 
     @nox.session(python=python, name=name)
     def client(session: nox.Session) -> None:
-        session.install("--quiet", "pytest", "opentelemetry-sdk", *packages, "--editable", ".")
+        session.install(
+            "--quiet", "pytest", "pyyaml", "opentelemetry-sdk", *packages, "--editable", "."
+        )
         # the simulator needs Python 3.10 and more packages: the environment of `make` has them
         env = {"ARC_TEST_SIMULATOR_PYTHON": sys.executable}
         session.run("pytest", "tests/protocol", "tests/runtime", "tests/telemetry", env=env)

@@ -99,45 +99,47 @@ def settle(
     broken: List[Failure] = []
     claims: Dict[Location, Candidate] = {}
     while hits:
-        before = fixed
+        changed = False
         for hit in hits:
             pattern = hit.pattern
             done.add(hit.rank)
             matched.append(pattern)
             higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
             try:
-                fixed, written = pattern.then.apply(fixed, higher)
+                result, written = pattern.then.apply(fixed, higher)
             except ConflictError as conflict:
                 skipped.append((pattern, str(conflict)))
             except Exception as error:
                 broken.append((pattern, _reason(error)))
             else:
-                if written:
+                if result is not fixed:
+                    fixed, changed = result, True
                     applied.append(pattern)
                     claims.update(dict.fromkeys(written, hit))
-        if fixed is before:
+        if not changed:
             break
         hits, failures = rematch(fixed, done)
     return Decision(fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failures))
 
 
-def compile_alone(pattern: Pattern, check: Check) -> Decide:
+def compile_alone(
+    pattern: Pattern, check: Check, setter: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Decide:
     """Make a function that does what `match` and `settle` do for the only pattern.
 
     This is the usual case and the hot path, hence a path of its own without bookkeeping. What it
     leaves is not matched again, so the fix must keep the model.
     """
-    apply = pattern.then.apply
     mine = (pattern,)
 
     def decide(body: Mapping[str, Any]) -> Optional[Decision]:
         try:
             if not check(body, body):
                 return None
-            fixed, written = apply(body)
+            fixed = setter(body)
         except Exception as error:
             return Decision(body, (), (), (), ((pattern, _reason(error)),))
-        return Decision(fixed, mine if written else (), mine)
+        return Decision(fixed, () if fixed is body else mine, mine)
 
     return decide
 

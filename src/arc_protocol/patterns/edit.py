@@ -21,7 +21,7 @@ class Edit:
     Attributes:
         body: the request as it is now; the one given at first is never changed.
         claims: owner of each place that must not be written any more.
-        written: the places that this fix has written.
+        written: the places whose values this fix has chosen.
     """
 
     __slots__ = ("_own", "body", "claims", "written")
@@ -63,26 +63,33 @@ class Edit:
             if not keys or isinstance(value, MAPPING)
         ]
 
-    def put(self, location: Location, value: object) -> None:
-        """Write a value; objects on the way are created."""
+    def put(self, location: Location, value: object, *, chosen: bool = True) -> None:
+        """Write a value; objects on the way are created.
+
+        Args:
+            location: where to write.
+            value: what to write.
+            chosen: whether the place is this fix's from now on; not so for what it only arranges.
+        """
         if same(self.get(location), value):
             return
-        self._claim(location)
+        self._check(location)
         self._container(location[:-1])[location[-1]] = value
-        self.written.append(location)
+        if chosen:
+            self.written.append(location)
 
     def remove(self, location: Location) -> None:
         """Remove a key or an element, if it is there."""
         if self.get(location) is MISSING:
             return
-        self._claim(location)
+        self._check(location)
         del self._container(location[:-1])[location[-1]]
         self.written.append(location)
 
     def rename(self, location: Location, key: str) -> None:
         """Move a value to another key of the same object, unless that is there already.
 
-        Only the old key is claimed: the fix chose the name, not the value.
+        Only the old key is written: the fix chooses the name, not the value.
         """
         if not isinstance(location[-1], str):
             raise ValueError(f"{show_location(location)} has no key that could be renamed")
@@ -90,10 +97,9 @@ class Edit:
         target = (*location[:-1], key)
         self.remove(location)
         if self.get(target) is MISSING:
-            self._claim(target)
-            self._container(target[:-1])[key] = value
+            self.put(target, value, chosen=False)
 
-    def _claim(self, location: Location) -> None:
+    def _check(self, location: Location) -> None:
         for claimed, owner in self.claims.items():
             shared = min(len(claimed), len(location))
             if claimed[:shared] == location[:shared]:

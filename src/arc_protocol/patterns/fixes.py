@@ -6,6 +6,7 @@ arguments are its schema; applied to its own result, it changes nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -44,36 +45,47 @@ class Fix(NamedTuple):
     """A compiled fix."""
 
     step: Step
-    literals: Optional[Dict[str, object]]
+    setter: Optional[Callable[[Request], Request]]
     """The whole fix, when all it does is to set top-level fields to scalars."""
-    places: Sequence[Location]
-    """What those literals write."""
+    fields: Sequence[Location]
+    """What the setter sets."""
 
     def apply(
-        self, body: Request, claims: Optional[Mapping[Location, Candidate]] = None
+        self, body: Request, claims: Mapping[Location, Candidate]
     ) -> Tuple[Request, Sequence[Location]]:
-        """Return the fixed request and the places written; the very same request if none.
+        """Return the fixed request and the places written; the very same request if unchanged.
 
         Raises:
             ConflictError: a place is claimed; nothing of the fix counts then.
         """
-        if self.literals is None or claims:
-            edit = Edit(body, claims or {})
-            self.step(edit, ())
-            return edit.body, edit.written
-        for name, value in self.literals.items():
-            old = body.get(name, MISSING)
-            # Of one exact type and a scalar: nothing foreign is compared.
-            if type(old) is not type(value) or old != value:
-                return {**body, **self.literals}, self.places
-        return body, ()
+        if self.setter is not None and not claims:
+            return self.setter(body), self.fields
+        edit = Edit(body, claims)
+        self.step(edit, ())
+        return edit.body, edit.written
 
 
 def compile_fix(document: object, where: str) -> Fix:
     """Compile a fix that `limits.plain_json` has checked."""
     step = compile_step(document, where)
     literals = _literals(document)
-    return Fix(step, literals, [(name,) for name in literals or ()])
+    if literals is None:
+        return Fix(step, None, ())
+    return Fix(step, _setter(literals), [(name,) for name in literals])
+
+
+def _setter(literals: Dict[str, object]) -> Callable[[Request], Request]:
+    items = tuple(literals.items())
+
+    def setter(body: Request) -> Request:
+        for name, value in items:
+            old = body.get(name, MISSING)
+            # Of one exact type and a scalar: nothing foreign is compared.
+            if type(old) is not type(value) or old != value:
+                return {**body, **literals}
+        return body
+
+    return setter
 
 
 def compile_step(document: object, where: str) -> Step:
@@ -136,17 +148,24 @@ def erase(path: Path) -> Step:
 
 def operation(function: F) -> F:
     """Register a function from value and request to the new value, under its name."""
+    return _register(function, partial(_at_values, function, True))
 
-    def compile_(argument: object, path: Path, where: str) -> Step:
-        arguments = _arguments(function, argument, where)
 
-        def step(edit: Edit, base: Location) -> None:
-            for location, value in edit.find(path, base):
-                edit.put(location, function(value, edit.body, **arguments))
+def arrangement(function: F) -> F:
+    """Register an operation that arranges values but chooses none: others may still write there."""
+    return _register(function, partial(_at_values, function, False))
 
-        return step
 
-    return _register(function, compile_)
+def _at_values(
+    function: Callable[..., object], chosen: bool, argument: object, path: Path, where: str
+) -> Step:
+    arguments = _arguments(function, argument, where)
+
+    def step(edit: Edit, base: Location) -> None:
+        for location, value in edit.find(path, base):
+            edit.put(location, function(value, edit.body, **arguments), chosen=chosen)
+
+    return step
 
 
 def path_operation(function: F) -> F:

@@ -44,9 +44,10 @@ class Candidates:
         self.everyone = everyone
         self.alone: Optional[Decide] = None
         if len(everyone) == 1:
-            literals = everyone[0].pattern.then.literals
-            if literals is not None and "model" not in literals:
-                self.alone = compile_alone(everyone[0].pattern, everyone[0].check)
+            _, check, pattern, _ = everyone[0]
+            fix = pattern.then
+            if fix.setter is not None and ("model",) not in fix.fields:
+                self.alone = compile_alone(pattern, check, fix.setter)
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None
         if len(everyone) > WORTH_FILING:

@@ -12,6 +12,7 @@ from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.fixes import (
     OPERATIONS,
     Step,
+    arrangement,
     compile_operation,
     compile_step,
     erase,
@@ -224,7 +225,7 @@ def dedupe(value: Any, request: object, *, key: str) -> object:
     return kept if isinstance(value, LIST) else value
 
 
-@operation
+@arrangement
 def append(value: Any, request: object, *, item: Json) -> object:
     """Add an element at the end of a list, unless it stands there already."""
     if not isinstance(value, LIST) or (value and equal(value[-1], item)):
@@ -232,7 +233,7 @@ def append(value: Any, request: object, *, item: Json) -> object:
     return [*value, copied(item)]
 
 
-@operation
+@arrangement
 def prepend(value: Any, request: object, *, item: Json) -> object:
     """Add an element at the start of a list, unless it stands there already."""
     if not isinstance(value, LIST) or (value and equal(value[0], item)):
@@ -240,7 +241,7 @@ def prepend(value: Any, request: object, *, item: Json) -> object:
     return [copied(item), *value]
 
 
-@operation
+@arrangement
 def insert_between(
     value: Any, request: object, *, after: Check, before: Check, item: Json
 ) -> object:

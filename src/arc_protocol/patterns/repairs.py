@@ -56,7 +56,7 @@ def _compile(argument: object, path: Path, where: str) -> Step:
 
     def step(edit: Edit, base: Location) -> None:
         for location, value in edit.find(path, base):
-            edit.put(location, function(value, **arguments))
+            edit.put(location, function(value, **arguments), chosen=False)
 
     return step
 

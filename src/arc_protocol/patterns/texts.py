@@ -31,7 +31,7 @@ def hoist(edit: Edit, path: Path, base: Location, *, where: Check, to: Path) -> 
             kept = [message for message in messages if not any(message is one for one in moved)]
             for target in edit.targets(to, base):
                 edit.put(target, _joined([edit.get(target), *contents]))
-            edit.put(location, kept)
+            edit.put(location, kept, chosen=False)
 
 
 @path_operation
@@ -56,7 +56,8 @@ def append_text(
             location = (*location, content_key(value))
             value = value.get(location[-1])
         if value is MISSING or text not in text_of(value):
-            edit.put(location, _joined([value, text], str(location[-1])))
+            joined = _joined([value, text], str(location[-1]))
+            edit.put(location, joined, chosen=False)
 
 
 @path_operation
@@ -67,11 +68,12 @@ def move_text(edit: Edit, path: Path, base: Location, *, to: Path) -> None:
         for location, messages in edit.find(to, base):
             at = _message_of(messages, ["user"], "first")
             if isinstance(messages, str):
-                edit.put(location, f"{text}{SEPARATOR}{messages}")
+                edit.put(location, f"{text}{SEPARATOR}{messages}", chosen=False)
             elif at is not None:
                 message = messages[at]
                 key = content_key(message)
-                edit.put((*location, at, key), _joined([text, message.get(key)], key))
+                joined = _joined([text, message.get(key)], key)
+                edit.put((*location, at, key), joined, chosen=False)
             else:
                 continue
             edit.remove(source)

@@ -1,9 +1,4 @@
-"""Conditions: a mapping from path to what must hold there, compiled to one check.
-
-A check is true, false, or raises because it cannot be evaluated on this request. Parts combine
-independently of their order: one false part makes a conjunction false even when another part cannot
-be evaluated, and one true part makes an alternative true.
-"""
+"""Conditions: a mapping from path to what must hold there, compiled to one check."""
 
 from __future__ import annotations
 
@@ -11,19 +6,9 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.arguments import KINDS
+from arc_protocol.patterns.checks import Check, every, every_value, negate, some, some_value
 from arc_protocol.patterns.limits import show
-from arc_protocol.patterns.operators import (
-    COLLECTIVE,
-    Check,
-    compile_check,
-    compile_operator,
-    every,
-    every_value,
-    negate,
-    operator,
-    some,
-    some_value,
-)
+from arc_protocol.patterns.operators import COLLECTIVE, compile_check, compile_operator, operator
 from arc_protocol.patterns.paths import Path, parse_path
 from arc_protocol.patterns.values import MAPPING, MISSING
 

@@ -19,8 +19,8 @@ from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
 if TYPE_CHECKING:
+    from arc_protocol.patterns.checks import Check
     from arc_protocol.patterns.index import Candidate, Candidates
-    from arc_protocol.patterns.operators import Check
     from arc_protocol.patterns.pattern import Pattern
 
 Failure = Tuple["Pattern", str]

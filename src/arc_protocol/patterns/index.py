@@ -11,9 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import Any, Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from arc_protocol.patterns.checks import Check
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decide, compile_alone
-from arc_protocol.patterns.operators import COLLECTIVE, Check
+from arc_protocol.patterns.operators import COLLECTIVE
 from arc_protocol.patterns.pattern import Pattern
 from arc_protocol.patterns.values import MISSING, is_number
 

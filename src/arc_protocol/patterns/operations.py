@@ -7,6 +7,7 @@ from typing import Any, Dict, FrozenSet, List, Literal, Optional
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.arguments import KINDS, Json
+from arc_protocol.patterns.checks import Check
 from arc_protocol.patterns.conversation import calls, messages_of
 from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.fixes import (
@@ -22,8 +23,8 @@ from arc_protocol.patterns.fixes import (
     write,
 )
 from arc_protocol.patterns.limits import show
-from arc_protocol.patterns.operators import Amount, Check
 from arc_protocol.patterns.paths import Location, Path, parse_path
+from arc_protocol.patterns.references import Amount
 from arc_protocol.patterns.values import LIST, MAPPING, MISSING, copied, equal, is_number
 
 KINDS[Step] = compile_step

@@ -1,7 +1,6 @@
 """Operators: what a condition may ask of a value. One function each, found by its name.
 
-A check is called with the value and the whole request (for comparisons with other fields). It
-answers true or false, or raises `EvaluationError`.
+An operator compiles its argument to a check.
 """
 
 from __future__ import annotations
@@ -13,25 +12,20 @@ from typing import (
     TYPE_CHECKING,
     Callable,
     Dict,
-    Iterable,
     Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
     Set,
     Tuple,
 )
 
 from arc_protocol.errors import PatternError
-from arc_protocol.patterns.arguments import KINDS, bind
+from arc_protocol.patterns.arguments import bind
+from arc_protocol.patterns.checks import Check, EvaluationError, every, on_list
 from arc_protocol.patterns.limits import show
-from arc_protocol.patterns.paths import Path, parse_path
+from arc_protocol.patterns.references import compile_amount, compile_reference
 from arc_protocol.patterns.regex import compile_search
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from arc_protocol.patterns.values import (
     JSON_TYPES,
-    LIST,
-    MISSING,
     Number,
     equal,
     is_json,
@@ -42,18 +36,11 @@ from arc_protocol.patterns.values import (
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
 
-Check = Callable[[object, object], bool]
-"""Tests one value; the second argument is the whole request."""
-
 OPERATORS: Dict[str, Callable[[object, str], Check]] = {}
 """Compilers of operators by name: from argument and field name to a check."""
 
 COLLECTIVE: Set[str] = set()
 """Names of the operators that look at all elements of a list, or at all hits of a path."""
-
-
-class EvaluationError(Exception):
-    """The condition cannot be evaluated on this request; the message says why."""
 
 
 def operator(
@@ -96,126 +83,6 @@ def compile_check(requirement: object, where: str) -> Check:
             for name, argument in requirement.items()
         ]
     )
-
-
-def every(checks: Sequence[Check]) -> Check:
-    """Combine checks so that all must hold; one that is false outweighs one that raises."""
-    if len(checks) == 1:
-        return checks[0]
-
-    def check(value: object, request: object) -> bool:
-        failure: Optional[Exception] = None
-        for one in checks:
-            try:
-                if not one(value, request):
-                    return False
-            except Exception as error:  # noqa: PERF203 - the others still decide
-                failure = error
-        if failure is not None:
-            raise failure
-        return True
-
-    return check
-
-
-def some(checks: Sequence[Check]) -> Check:
-    """Combine checks so that one must hold; one that is true outweighs one that raises."""
-    return negate(every([negate(check) for check in checks]))
-
-
-def negate(check: Check) -> Check:
-    """Turn a check around; what cannot be evaluated stays so."""
-    return lambda value, request: not check(value, request)
-
-
-def every_value(check: Check, values: Iterable[object], request: object) -> bool:
-    """Tell whether all values pass; one that fails outweighs one that raises."""
-    failure: Optional[Exception] = None
-    for value in values:
-        try:
-            if not check(value, request):
-                return False
-        except Exception as error:  # noqa: PERF203 - the others still decide
-            failure = error
-    if failure is not None:
-        raise failure
-    return True
-
-
-def some_value(check: Check, values: Iterable[object], request: object) -> bool:
-    """Tell whether one value passes; one that passes outweighs one that raises."""
-    return not every_value(negate(check), values, request)
-
-
-def on_list(check: Check) -> Check:
-    """Let a collective check apply to the elements of a value; it is false for other values."""
-    return lambda value, request: isinstance(value, LIST) and check(value, request)
-
-
-class Reference(NamedTuple):
-    """Another field of the request: its number times `times` plus `plus`."""
-
-    path: Path
-    times: Number
-    plus: Number
-
-    def resolve(self, request: object) -> object:
-        """Return the value of the field, or `MISSING`."""
-        value = self.path.get(request)
-        if self.times == 1 and self.plus == 0:
-            return value
-        if value is None or value is MISSING:
-            return MISSING
-        if not is_number(value):
-            raise EvaluationError(f"{self.path.text} is a {type_name(value)}, not a number")
-        return value * self.times + self.plus
-
-
-Amount = Callable[[object], Optional[Number]]
-"""A number, or another field of the request; None when that field is missing or null."""
-
-
-def compile_reference(document: object, where: str) -> Optional[Reference]:
-    """Compile `{"field": path, "times": n, "plus": n}`, or return None for anything else."""
-    if not isinstance(document, dict) or "field" not in document:
-        return None
-    if not document.keys() <= {"field", "times", "plus"}:
-        raise PatternError(
-            f"{where} is {show(document)}; beside field only times and plus are allowed."
-        )
-    field, times, plus = document["field"], document.get("times", 1), document.get("plus", 0)
-    if not isinstance(field, str) or not is_number(times) or not is_number(plus):
-        raise PatternError(
-            f"{where} is {show(document)}; field must be a path, times and plus numbers."
-        )
-    path = parse_path(field, where)
-    if not path.plain:
-        raise PatternError(f"{where}.field is {show(field)}; it must lead to one value.")
-    return Reference(path, times, plus)
-
-
-def compile_amount(document: object, where: str) -> Amount:
-    """Compile a number or a reference to one."""
-    if is_number(document):
-        return lambda request: document
-    reference = compile_reference(document, where)
-    if reference is None:
-        raise PatternError(
-            f'{where} is {show(document)}; it must be a number or {{"field": "a.path"}}.'
-        )
-
-    def amount(request: object) -> Optional[Number]:
-        value = reference.resolve(request)
-        if value is None or value is MISSING:
-            return None
-        if not is_number(value):
-            raise EvaluationError(f"{reference.path.text} is a {type_name(value)}, not a number")
-        return value
-
-    return amount
-
-
-KINDS[Amount] = compile_amount
 
 
 def _ordering(holds: Callable[[Number, Number], bool], argument: object, where: str) -> Check:

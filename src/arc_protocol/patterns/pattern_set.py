@@ -15,10 +15,10 @@ from typing import (
     Tuple,
 )
 
+from arc_protocol.patterns.checks import Check, every
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decision, Matches, match, settle
 from arc_protocol.patterns.index import Candidate, Candidates
-from arc_protocol.patterns.operators import Check, every
 from arc_protocol.patterns.pattern import Pattern, content_hash
 from arc_protocol.patterns.values import MAPPING, MISSING
 

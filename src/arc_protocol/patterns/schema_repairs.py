@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional
 
 from arc_protocol.patterns import schemas
 from arc_protocol.patterns.arguments import Json
-from arc_protocol.patterns.operators import Check
+from arc_protocol.patterns.checks import Check
 from arc_protocol.patterns.repairs import repair
 from arc_protocol.patterns.values import LIST, MAPPING, copied
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List, Literal, Optional
 
+from arc_protocol.patterns.checks import Check
 from arc_protocol.patterns.conversation import (
     calls,
     content_key,
@@ -14,7 +15,6 @@ from arc_protocol.patterns.conversation import (
 )
 from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.fixes import path_operation
-from arc_protocol.patterns.operators import Check
 from arc_protocol.patterns.paths import Location, Path
 from arc_protocol.patterns.values import LIST, MAPPING, MISSING
 

@@ -22,7 +22,7 @@ class Untouchable:
     def _fail(self, *arguments: Any) -> Any:
         raise AssertionError("a foreign object was used")
 
-    __getattr__ = __eq__ = __ne__ = __lt__ = __gt__ = __hash__ = _fail  # type: ignore[assignment]
+    __getattr__ = __eq__ = __ne__ = __lt__ = __gt__ = __hash__ = _fail
     __iter__ = __len__ = __bool__ = __call__ = __getitem__ = __contains__ = _fail
     __str__ = __repr__ = __float__ = __int__ = __index__ = _fail
 

@@ -24,13 +24,16 @@ class Edit:
         written: the places whose values this fix has chosen.
     """
 
-    __slots__ = ("_own", "body", "claims", "written")
+    __slots__ = ("_above", "_own", "body", "claims", "written")
 
     def __init__(self, body: Any, claims: Mapping[Location, Candidate]) -> None:
         self.body = body
         self.claims = claims
         self.written: List[Location] = []
         self._own: Dict[int, object] = {}
+        self._above: Dict[Location, Location] = {
+            claimed[:length]: claimed for claimed in claims for length in range(1, len(claimed))
+        }
 
     def get(self, location: Location) -> Any:
         """Return the value at a place, or `MISSING`."""
@@ -100,12 +103,14 @@ class Edit:
             self.put(target, value, chosen=False)
 
     def _check(self, location: Location) -> None:
-        for claimed, owner in self.claims.items():
-            shared = min(len(claimed), len(location))
-            if claimed[:shared] == location[:shared]:
-                raise ConflictError(
-                    f"{owner.pattern.name} has already written {show_location(claimed)}"
-                )
+        """Refuse a place that is claimed, lies below a claimed one, or has one below it."""
+        if not self.claims:
+            return
+        prefixes = (location[:length] for length in range(1, len(location) + 1))
+        claimed = next(filter(self.claims.__contains__, prefixes), self._above.get(location))
+        if claimed is not None:
+            owner = self.claims[claimed].pattern.name
+            raise ConflictError(f"{owner} has already written {show_location(claimed)}")
 
     def _container(self, location: Location) -> Any:
         container = self.body = self._owned(self.body)

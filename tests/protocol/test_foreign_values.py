@@ -53,7 +53,7 @@ def foreign_values() -> List[Any]:
     ]
 
 
-def every_pattern() -> List[Pattern]:
+def every_pattern() -> PatternSet:
     """Return all shipped patterns and one for each vector, without provider and operation."""
     documents = [
         {"pattern": entry["pattern"], "fix": entry["fix"]}
@@ -67,8 +67,10 @@ def every_pattern() -> List[Pattern]:
         {"pattern": {"probe": {"exists": True}}, "fix": vector["fix"]}
         for vector in json.loads((VECTORS / "fixes.json").read_text("utf-8"))
     ]
-    return [Pattern.parse(document) for document in documents]
+    return PatternSet(map(Pattern.parse, documents))
 
+
+EVERYTHING = every_pattern()
 
 KEYS = [
     "model",
@@ -107,10 +109,9 @@ KINDS = range(len(foreign_values()))
 @pytest.mark.parametrize("kind", KINDS)
 def test_foreign_fields_break_nothing(kind: int) -> None:
     """Whatever stands at a field, a decision is made and nothing is raised."""
-    patterns = PatternSet(every_pattern())
     for key in KEYS:
         request = {"probe": 1, "model": "gpt-5", "temperature": 0.2, key: foreign_values()[kind]}
-        decision = patterns.decide("openai", "chat", request)
+        decision = EVERYTHING.decide("openai", "chat", request)
         assert decision is not None
         assert decision.matched
 
@@ -118,7 +119,6 @@ def test_foreign_fields_break_nothing(kind: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_foreign_values_inside_messages_break_nothing(kind: int) -> None:
     """The same inside messages, contents, blocks and tools."""
-    patterns = PatternSet(every_pattern())
     value = foreign_values()[kind]
     places: List[Any] = [
         [value],
@@ -131,16 +131,15 @@ def test_foreign_values_inside_messages_break_nothing(kind: int) -> None:
     ]
     for place in places:
         for key in ("messages", "contents", "input", "tools", "m", "v", "t", "a"):
-            decision = patterns.decide("openai", "chat", {"probe": 1, key: place})
+            decision = EVERYTHING.decide("openai", "chat", {"probe": 1, key: place})
             assert decision is not None
 
 
 def test_iterators_are_not_used_up() -> None:
     """An iterator in a request still gives all it has after the decision."""
-    patterns = PatternSet(every_pattern())
     numbers = iter([1, 2, 3])
     request: Dict[str, Any] = {"probe": 1, "input": numbers, "tools": [numbers]}
-    assert patterns.decide("openai", "chat", request) is not None
+    assert EVERYTHING.decide("openai", "chat", request) is not None
     assert list(numbers) == [1, 2, 3]
 
 

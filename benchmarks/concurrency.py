@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -13,6 +11,7 @@ from typing import Any, Callable, List
 
 import openai
 
+from arc_simulator.launch import launch
 from runtime import Arc
 from simulator_client import Simulator, Space
 
@@ -26,18 +25,11 @@ ROUNDS = 7
 
 def main() -> None:
     """Print the ratio of the times with Arc to those without, in alternating rounds."""
-    command = [sys.executable, "-m", "arc_simulator", "--port", "0", "--latency-ms", "50"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        line = next(line for line in server.stdout if "OPENAI_BASE_URL=" in line)
-        url = line.split("OPENAI_BASE_URL=")[1].split()[0].rsplit("/v1", 1)[0]
+    with launch() as url:
         space = Simulator(url).space(uuid.uuid4().hex)
         space.settings(latency_ms=50, keep_requests=1)
         _compare("64 threads on one client, 10 calls each", lambda: _threads(space))
         _compare("1,000 gathered async calls", lambda: asyncio.run(_gathered(space)))
-    finally:
-        server.terminate()
 
 
 def _compare(name: str, run: Callable[[], Any]) -> None:

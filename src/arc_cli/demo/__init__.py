@@ -11,6 +11,7 @@ import urllib.request
 from typing import Any, Dict, List, Sequence, Tuple
 
 from arc_cli.demo.cases import CASES
+from arc_simulator.launch import launch
 
 _METRICS_SHOWN = (
     "arc_requests_intercepted_total",
@@ -22,32 +23,11 @@ _METRICS_SHOWN = (
 def main(argv: Sequence[str]) -> int:
     """Run the demo; return 1 when something that it claims did not happen."""
     argparse.ArgumentParser(prog="arc demo", description=__doc__).parse_args(argv)
-    with _simulator() as server:
-        url = _ready(server)
+    rules = [part for case in CASES if case.rule for part in ("--rule", case.rule)]
+    with launch(*rules) as url:
         print(f"A provider simulator is at {url}; it refuses what real ones have refused.\n")
-        try:
-            runs = {name: _run(url, name) for name in ("without", "with")}
-        finally:
-            server.terminate()
+        runs = {name: _run(url, name) for name in ("without", "with")}
     return _report(runs["without"], runs["with"])
-
-
-def _simulator() -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "arc_simulator", "--port", "0"]
-    for case in CASES:
-        if case.rule:
-            command += ["--rule", case.rule]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _ready(server: subprocess.Popen[str]) -> str:
-    assert server.stdout is not None
-    for line in server.stdout:
-        for word in line.split():
-            address = word.partition("OPENAI_BASE_URL=")[2]
-            if address:
-                return address.rstrip("/").rsplit("/v1", 1)[0]
-    raise SystemExit("The simulator ended before it was ready.")
 
 
 def _run(url: str, name: str) -> Dict[str, Any]:
@@ -69,8 +49,7 @@ def _run(url: str, name: str) -> Dict[str, Any]:
 
 def _recorded(url: str) -> List[Dict[str, Any]]:
     with urllib.request.urlopen(f"{url}/_simulator/spaces/default/requests") as answer:
-        found = json.load(answer)
-    requests: List[Dict[str, Any]] = found["requests"] if isinstance(found, dict) else found
+        requests: List[Dict[str, Any]] = json.load(answer)["requests"]
     return requests
 
 

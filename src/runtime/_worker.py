@@ -102,7 +102,7 @@ class Worker:
         return self._ask(_Request(drain_until=None), timeout_s)
 
     def _ask(self, request: _Request, timeout_s: float) -> bool:
-        self.start()
+        self._guarded("start", self.start, None)
         self._asked.append(request)
         self._awake.set()
         return request.done.wait(timeout_s) and request.well

@@ -15,6 +15,7 @@ from typing import Any, AsyncIterator, Dict, Iterator, Tuple
 
 from runtime._flow import SLICE, Exchange
 
+_CACHE_LIMIT = 1024
 _T = typing.TypeVar("_T")
 _unclaimed: weakref.WeakKeyDictionary[Any, Exchange] = weakref.WeakKeyDictionary()
 """Exchanges whose raw response the application may turn into a stream, by HTTP response."""
@@ -39,6 +40,8 @@ class ObservedStreams:
             twin = self._subclass(origin)
             if typing.get_args(stream_cls):
                 twin = twin[typing.get_args(stream_cls)]  # type: ignore[index]
+        if len(self._seen) >= _CACHE_LIMIT:  # an application may make new aliases for ever
+            self._seen.clear()
         self._seen[id(stream_cls)] = (stream_cls, twin)
         return twin
 

@@ -159,7 +159,7 @@ def test_absent_receiver_bounds_memory_and_resumes(
     with caplog.at_level(logging.INFO, logger="arc"):
         for _ in range(3):
             spans(exporter, 2_000, size=100)
-            exporter.drain(5)
+            exporter.drain(0.5)
         assert exporter.state == "unreachable"
         assert drops["buffer_full"] > 0
         left = exporter.waiting

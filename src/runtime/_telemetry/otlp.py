@@ -6,13 +6,15 @@ import logging
 import random
 import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
+from runtime._telemetry import tls as tls_files
 from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
+from runtime._telemetry.causes import cause
 from runtime._telemetry.retry import RETRYABLE, Backoff, requested_delay_s
+from runtime._telemetry.tls import TlsFileError, TlsFiles
 
 if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -33,14 +35,6 @@ _OPTIONS = (
     ("grpc.primary_user_agent", f"arc-runtime/{__version__}"),
     ("grpc.max_receive_message_length", 1024 * 1024),
 )
-
-
-class TlsFiles(NamedTuple):
-    """Paths of PEM files; None where gRPC's own default shall serve."""
-
-    ca: Optional[str] = None
-    cert: Optional[str] = None
-    key: Optional[str] = None
 
 
 class Exporter:
@@ -77,10 +71,18 @@ class Exporter:
         self._sending: Optional[Tuple[Any, Batch]] = None
         self._answered = threading.Event()
         self._warned_of_partial = False
+        self._why = ""
         self.state = "idle"
         """idle, connected, unreachable or refused."""
         self.sent = 0
         """Spans that the receiver has accepted."""
+        if any(self._tls) and not endpoint.tls:
+            _logger.warning(
+                "The files in ARC_TLS_CA, ARC_TLS_CERT and ARC_TLS_KEY are not used, as %s means "
+                "clear text; write grpcs://%s for TLS.",
+                endpoint,
+                endpoint.address,
+            )
 
     @property
     def waiting(self) -> int:
@@ -148,9 +150,9 @@ class Exporter:
         try:
             if self._channel is None:
                 self._connect()
-        except (OSError, ValueError) as problem:
+        except TlsFileError as problem:
             self._drops("refused", batch.spans)
-            self._refuse(f"its TLS files cannot be read ({problem})")
+            self._refuse(str(problem))
             return
         import grpc
 
@@ -179,9 +181,8 @@ class Exporter:
 
         address = self._endpoint.address
         if self._endpoint.tls:
-            credentials = grpc.ssl_channel_credentials(
-                _read(self._tls.ca), _read(self._tls.key), _read(self._tls.cert)
-            )
+            # read again for each connection: certificates are renewed while programs run
+            credentials = grpc.ssl_channel_credentials(*tls_files.read(self._tls))
             self._channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
         else:
             self._channel = grpc.insecure_channel(address, options=_OPTIONS)
@@ -207,7 +208,7 @@ class Exporter:
             if delay_s is None:
                 # a new connection is tried at once, where an old one has waits of its own
                 self._disconnect()
-                self._unreachable(code)
+                self._unreachable(code, call.details() or "")
         elif code == "RESOURCE_EXHAUSTED":
             self._drops("too_large", batch.spans)
         else:
@@ -229,16 +230,18 @@ class Exporter:
             _logger.info("%s takes telemetry again.", self._endpoint)
         self.state = "connected"
 
-    def _unreachable(self, code: str) -> None:
-        if self.state != "unreachable":
-            self.state = "unreachable"
-            _logger.log(
-                logging.WARNING if self._endpoint.explicit else logging.INFO,
-                "%s is not reachable (%s); calls stay protected, telemetry waits for it "
-                "(up to 8 MiB) and is sent once it answers.",
-                self._endpoint,
-                code,
-            )
+    def _unreachable(self, code: str, details: str) -> None:
+        why = cause(code, details, self._endpoint, with_certificate=bool(self._tls.cert))
+        if (self.state, self._why) == ("unreachable", why):
+            return
+        self.state, self._why = "unreachable", why
+        _logger.log(
+            logging.WARNING if self._endpoint.explicit else logging.INFO,
+            "%s is not reachable: %s. Calls stay protected; telemetry waits for it (up to 8 MiB) "
+            "and is sent once it answers.",
+            self._endpoint,
+            why,
+        )
 
     def _refuse(self, why: str) -> None:
         self._not_before = self._clock() + _REFUSED_S
@@ -250,7 +253,3 @@ class Exporter:
                 self._endpoint,
                 why,
             )
-
-
-def _read(path: Optional[str]) -> Optional[bytes]:
-    return Path(path).read_bytes() if path else None

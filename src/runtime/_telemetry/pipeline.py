@@ -11,8 +11,9 @@ from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
-from runtime._telemetry.otlp import Exporter, TlsFiles
+from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
+from runtime._telemetry.tls import TlsFiles
 
 SESSION: contextvars.ContextVar[Optional[str]] = contextvars.ContextVar("arc_session", default=None)
 """Name of the agent run to which the application says its calls belong."""

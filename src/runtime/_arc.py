@@ -8,9 +8,9 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
-from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from arc_protocol.patterns import Explanation, Origin, Pattern
+from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.version import __version__
 from runtime import _config, _log, providers
 from runtime._flow import Interception
@@ -19,6 +19,9 @@ from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
 from runtime._telemetry.pipeline import SESSION, Pipeline
 from runtime._worker import Worker
+
+if TYPE_CHECKING:
+    from arc_protocol.patterns.explanation import Explanation
 
 _logger = logging.getLogger("arc")
 _lock = threading.RLock()

@@ -37,8 +37,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 Step = Callable[[Edit, Location], None]
 """Changes the request; the location is where its paths start."""
 
-OPERATIONS: Dict[str, Callable[[object, Path, str], Step]] = {}
-"""Compilers of operations by name: from argument, path and field name to a step."""
+Compiler = Callable[[object, Path, str], Step]
+"""From argument, path and field name to a step."""
+
+OPERATIONS: Dict[str, Compiler] = {}
+"""Where operations register under their names; `operations` returns them complete."""
 
 
 class Fix(NamedTuple):
@@ -88,6 +91,13 @@ def _setter(literals: Dict[str, object]) -> Callable[[Request], Request]:
     return setter
 
 
+def operations() -> Mapping[str, Compiler]:
+    """Return every operation by name; their modules are imported when the first one is used."""
+    from arc_protocol.patterns import vocabulary  # noqa: F401  # registers
+
+    return OPERATIONS
+
+
 def compile_step(document: object, where: str) -> Step:
     """Compile a fix to one step; its paths start where the step is told to work."""
     if not isinstance(document, dict) or not document:
@@ -107,10 +117,11 @@ def compile_step(document: object, where: str) -> Step:
 def compile_operation(document: object, path: Path, where: str) -> Step:
     """Compile `{operation: argument}` at a path."""
     name = next(iter(document), None) if isinstance(document, dict) and len(document) == 1 else None
-    if name not in OPERATIONS:
-        known = ", ".join(sorted(OPERATIONS))
+    compilers = operations()
+    if name not in compilers:
+        known = ", ".join(sorted(compilers))
         raise PatternError(f"{where} is {show(document)}; give one operation of {known}.")
-    return OPERATIONS[name](document[name], path, f"{where}.{name}")  # type: ignore[index]
+    return compilers[name](document[name], path, f"{where}.{name}")  # type: ignore[index]
 
 
 def sequence(steps: List[Step]) -> Step:
@@ -197,7 +208,7 @@ def _entry(path: Path, value: object, where: str) -> List[Step]:
         return [erase(path)]
     if not isinstance(value, dict):
         return [write(path, value)]
-    names = [name for name in value if name in OPERATIONS]
+    names = [name for name in value if name in operations()]
     if names and len(value) > 1:
         raise PatternError(
             f"{where} has the operation {names[0]} beside other keys; "

@@ -23,7 +23,6 @@ from arc_protocol.patterns.checks import Check, EvaluationError, every, on_list
 from arc_protocol.patterns.limits import show
 from arc_protocol.patterns.references import compile_amount, compile_reference
 from arc_protocol.patterns.regex import compile_search
-from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from arc_protocol.patterns.values import (
     JSON_TYPES,
     Number,
@@ -200,6 +199,9 @@ def is_not(argument: object, where: str) -> Check:
 @operator("is")
 def passes_structural_test(argument: object, where: str) -> Check:
     """The value passes a named structural test, given by name or as `{name: arguments}`."""
+    # many conditions need none of the tests, which take a while to import
+    from arc_protocol.patterns.structure import STRUCTURAL_TESTS
+
     name, arguments = named(argument, where, STRUCTURAL_TESTS)
     test = STRUCTURAL_TESTS[name]
     given = bind(test, arguments, f"{where}.{name}")

@@ -9,7 +9,6 @@ from enum import IntEnum
 from typing import Any, Dict, Mapping, Optional
 
 from arc_protocol.errors import PatternError
-from arc_protocol.patterns import naming, operations, schema_repairs, texts  # noqa: F401 - register
 from arc_protocol.patterns.conditions import Condition, compile_condition
 from arc_protocol.patterns.fixes import Fix, compile_fix
 from arc_protocol.patterns.limits import plain_json, show

@@ -98,7 +98,10 @@ class Worker:
         return self._ask(_Request(drain_until=time.monotonic() + timeout_s), timeout_s)
 
     def catch_up(self, timeout_s: float) -> bool:
-        """Handle everything queued so far, without `drain`."""
+        """Handle everything queued so far, without `drain`; nothing where no thread runs."""
+        # a scrape must not start it while a fork waits for all threads of Arc to end
+        if self._thread is None:
+            return False
         return self._ask(_Request(drain_until=None), timeout_s)
 
     def _ask(self, request: _Request, timeout_s: float) -> bool:

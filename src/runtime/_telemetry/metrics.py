@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from socketserver import TCPServer
-from typing import Any, Callable, Mapping, Optional
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import Any, Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from arc_protocol import semconv
 from runtime._calls import FinishedCall
 
-_logger = logging.getLogger("arc")
-
 _BUCKETS_MS = (0.001, 0.002, 0.003, 0.005, 0.008, 0.011, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """0.011 ms is the promise for the 99th percentile."""
-_PORTS_TRIED = 20
 
 
 class Metrics:
@@ -126,62 +119,3 @@ class Metrics:
             return metrics(environ, start_response)
 
         return answer
-
-
-class MetricsServer:
-    """Serves /metrics on this machine's loopback address, on the next free port."""
-
-    def __init__(self, metrics: Metrics, port: int) -> None:
-        self._metrics = metrics
-        self._wanted = port
-        self._server: Optional[WSGIServer] = None
-        self._thread: Optional[threading.Thread] = None
-        self.port = 0
-        """Where it listens; 0 when no port was free."""
-
-    def start(self) -> None:
-        """Bind and serve on a daemon thread; says once when another port had to be taken."""
-        last = min(65535, self._wanted + _PORTS_TRIED)
-        for port in range(self._wanted, last + 1):
-            try:
-                self._server = make_server(
-                    "127.0.0.1", port, self._metrics.app(), _Server, _SilentHandler
-                )
-            except OSError:
-                continue
-            self.port = port
-            self._thread = threading.Thread(
-                target=self._server.serve_forever, name="arc-metrics", daemon=True
-            )
-            self._thread.start()
-            break
-        if self.port != self._wanted:
-            _logger.warning(
-                "Port %d is taken, so the metrics of Arc are %s; "
-                "ARC_METRICS_PORT chooses another port, 0 turns them off.",
-                self._wanted,
-                f"at http://localhost:{self.port}/metrics"
-                if self.port
-                else f"not served: no port up to {last} is free",
-            )
-
-    def stop(self) -> None:
-        """Stop listening and end the thread."""
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-            self._server = self._thread = None
-
-
-class _Server(WSGIServer):
-    def server_bind(self) -> None:
-        # without the look-up of the machine's name that the standard library does here
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
-        self.setup_environ()
-
-
-class _SilentHandler(WSGIRequestHandler):
-    def log_message(self, *_arguments: Any) -> None:
-        """Leave the application's stderr alone."""

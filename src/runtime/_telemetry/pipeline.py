@@ -86,9 +86,9 @@ class Pipeline:
             self._server.stop()
             self._server = None
         if port:
-            from runtime._telemetry.metrics import MetricsServer
+            from runtime._telemetry.metrics_server import MetricsServer
 
-            self._server = MetricsServer(self._metrics, port)
+            self._server = MetricsServer(self._metrics.app(), port)
             self._server.start()
 
     def _export_to(self, settings: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the parts of Core pass to each other; nothing in here does I/O."""

@@ -1,0 +1,126 @@
+"""The record of one finished call: its columns, and batches of such records."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class Kind(enum.Enum):
+    """What a column holds; stores and REST derive their own types from it."""
+
+    NAME = "name"
+    """`str` out of few different ones."""
+
+    TEXT = "text"
+    """`str`."""
+
+    TIME = "time"
+    """`int`, microseconds since 1970-01-01 UTC; from 0 (1970) to `LATEST_TIME` (2105)."""
+
+    FLAG = "flag"
+    """`bool`."""
+
+    INTEGER = "integer"
+    """`int` of at most 64 bits."""
+
+    NUMBER = "number"
+    """`float`."""
+
+    NAMES = "names"
+    """`list` of `str`."""
+
+    INTEGERS = "integers"
+    """`list` of `int` of at most 64 bits."""
+
+
+LATEST_TIME = 4_260_211_200_000_000
+"""2105-01-01 in microseconds: stores index hours by 32 bits of seconds, which end soon after."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One field of a call record."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    nullable: bool = False
+    """Whether `None` says "not known"; texts have "" and lists [] for that."""
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("project", Kind.NAME, "project of the key with which the call was reported"),
+    Column("start_time", Kind.TIME, "when the call was made, by the application's clock"),
+    Column("received_at", Kind.TIME, "when Core got it, by Core's clock"),
+    Column("trace_id", Kind.TEXT, "32 hexadecimal digits"),
+    Column("span_id", Kind.TEXT, "16 hexadecimal digits"),
+    Column("parent_span_id", Kind.TEXT, "16 hexadecimal digits, empty for a root"),
+    Column("session", Kind.TEXT, "agent run or conversation"),
+    Column("service", Kind.NAME, "service.name of the application"),
+    Column("runtime_id", Kind.NAME, "one per process of the application"),
+    Column("runtime_version", Kind.NAME, "version of Arc Runtime"),
+    Column("patterns_revision", Kind.NAME, "pattern set that decided"),
+    Column("provider", Kind.NAME, "who answers"),
+    Column("operation", Kind.NAME, "chat, embeddings, ..."),
+    Column("api", Kind.NAME, "which of the provider's APIs"),
+    Column("request_model", Kind.NAME, "model asked for"),
+    Column("response_model", Kind.NAME, "model that answered"),
+    Column("response_id", Kind.TEXT, "the provider's id of the reply"),
+    Column("stream", Kind.FLAG, "whether the reply was streamed"),
+    Column("temperature", Kind.NUMBER, "as sent", nullable=True),
+    Column("top_p", Kind.NUMBER, "as sent", nullable=True),
+    Column("max_tokens", Kind.INTEGER, "as sent", nullable=True),
+    Column("frequency_penalty", Kind.NUMBER, "as sent", nullable=True),
+    Column("presence_penalty", Kind.NUMBER, "as sent", nullable=True),
+    Column("seed", Kind.INTEGER, "as sent", nullable=True),
+    Column("choice_count", Kind.INTEGER, "as sent", nullable=True),
+    Column("failed", Kind.FLAG, "whether the call ended with an error"),
+    Column("error_type", Kind.NAME, "class of the exception, or code of a failed reply"),
+    Column("status_code", Kind.INTEGER, "HTTP status of an error", nullable=True),
+    Column("error_code", Kind.NAME, "the provider's code"),
+    Column("error_param", Kind.NAME, "parameter that the provider complains of"),
+    Column("error_message", Kind.TEXT, "the provider's words"),
+    Column("finish_reasons", Kind.NAMES, "one per choice"),
+    Column("input_tokens", Kind.INTEGER, "cached ones included", nullable=True),
+    Column("output_tokens", Kind.INTEGER, "reasoning included", nullable=True),
+    Column("cached_tokens", Kind.INTEGER, "of the input", nullable=True),
+    Column("reasoning_tokens", Kind.INTEGER, "of the output", nullable=True),
+    Column("duration_ms", Kind.NUMBER, "from the call to its end"),
+    Column("first_chunk_ms", Kind.NUMBER, "from the call to the first chunk", nullable=True),
+    Column("overhead_us", Kind.NUMBER, "what Arc took of the caller's time", nullable=True),
+    Column("pattern_ids", Kind.NAMES, "patterns that matched, in order"),
+    Column("pattern_revisions", Kind.INTEGERS, "revision of each of them"),
+    Column("fix_outcome", Kind.NAME, "applied, shadow, rejected, error or none"),
+    Column("fix_fields", Kind.NAMES, "parameters that the fix changed"),
+    Column("fix_diff", Kind.TEXT, "the change as a JSON Patch"),
+    Column("attributes", Kind.TEXT, "everything else, a JSON object"),
+    Column("body", Kind.TEXT, "what was said, a JSON object; empty when not captured"),
+)
+"""The fields of a call record, in the order of a row. The last one, the body, is large."""
+
+
+class CallBatch:
+    """Call records on their way to the store, one list per column of `COLUMNS`."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self) -> None:
+        self.columns: list[list[Any]] = [[] for _ in COLUMNS]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add a record; `row` has one value per column, in their order."""
+        if len(row) != len(COLUMNS):
+            raise ValueError(f"a call record has {len(COLUMNS)} values, not {len(row)}")
+        for column, value in zip(self.columns, row):
+            column.append(value)
+
+    def extend(self, other: CallBatch) -> None:
+        """Add all records of another batch."""
+        for column, values in zip(self.columns, other.columns):
+            column.extend(values)

@@ -1,0 +1,29 @@
+"""Where finished calls are kept: in a folder, or in a ClickHouse server."""
+
+from __future__ import annotations
+
+from arc_core.storage.call_store import (
+    MAX_CALLS,
+    CallQuery,
+    CallStore,
+    Row,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreInfo,
+    cursor,
+)
+
+__all__ = [
+    "MAX_CALLS",
+    "CallQuery",
+    "CallStore",
+    "Row",
+    "StoreBusyError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreFullError",
+    "StoreInfo",
+    "cursor",
+]

@@ -1,0 +1,135 @@
+"""The call store as the rest of Core sees it, and how to open one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from arc_protocol.errors import ArcError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from arc_core.model.calls import CallBatch
+
+Row = dict[str, Any]
+"""A record or a group by field name; times are microseconds since 1970 UTC, as in `CallBatch`."""
+
+MAX_CALLS = 1000
+"""The most records that one question gets."""
+
+
+class StoreError(ArcError):
+    """The store cannot do what was asked; the message says what is wrong and what to do."""
+
+
+class StoreFullError(StoreError):
+    """There is no room on the disk; nothing of the batch counts as stored."""
+
+
+class StoreBusyError(StoreError):
+    """Another process has the store open."""
+
+
+class StoreCorruptError(StoreError):
+    """What is stored cannot be read; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class CallQuery:
+    """Which calls to return; all that is set must hold."""
+
+    since: datetime | None = None
+    """First start time."""
+    until: datetime | None = None
+    """Start times before this."""
+    model: str | None = None
+    """The model asked for."""
+    service: str | None = None
+    failed: bool | None = None
+    error_code: str | None = None
+    pattern: str | None = None
+    """A pattern that matched the call."""
+    session: str | None = None
+    before: str | None = None
+    """Calls older than this one: `cursor` of the last row of the previous page."""
+    limit: int = 100
+    """At most `MAX_CALLS`."""
+
+
+def cursor(row: Row) -> str:
+    """Return what to give as `CallQuery.before` to go on after this row."""
+    return f"{row['start_time']}-{row['span_id']}"
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a store is and holds."""
+
+    engine: str
+    """chdb or clickhouse."""
+    version: str
+    """Of the engine."""
+    location: str
+    """Folder, or address without password."""
+    calls: int
+    """Records stored, of all projects."""
+    size_bytes: int
+    """On disk."""
+    oldest: datetime | None
+    """Earliest `received_at`."""
+
+
+class CallStore(Protocol):
+    """Keeps finished calls. Thread-safe and synchronous: callers on an event loop use a thread."""
+
+    def insert(self, batch: CallBatch, *, token: str) -> None:
+        """Store a batch; it survives a kill of this process once this returns.
+
+        A batch that is sent again with the same token, because the first attempt raised, is there
+        once. Raises `StoreFullError` or `StoreError`.
+        """
+
+    def calls(self, project: str, query: CallQuery) -> list[Row]:
+        """Return calls without their bodies, newest first."""
+
+    def trace(self, project: str, trace_id: str, near: datetime | None = None) -> list[Row]:
+        """Return the calls of a trace with their bodies, in the order in which they started.
+
+        `near` limits the search to about a day around it.
+        """
+
+    def call(self, project: str, span_id: str, near: datetime | None = None) -> Row | None:
+        """Return a call with its body."""
+
+    def failure_groups(
+        self, project: str, since: datetime, until: datetime, limit: int = 100
+    ) -> list[Row]:
+        """Return failed calls grouped by provider, operation and error, the largest group first.
+
+        Each has provider, operation, status_code, error_code, error_param, error_type, count,
+        calls (of this provider and operation), rate, first_seen, last_seen, models, services and
+        message (of the latest).
+        """
+
+    def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:
+        """Return time, calls, failures, fixed, input_tokens, output_tokens per step with calls."""
+
+    def info(self) -> StoreInfo:
+        """Return what is stored where."""
+
+    def enforce_retention(self, *, max_age_days: int | None, max_bytes: int | None) -> int:
+        """Drop the oldest days until both limits hold, never the current one; return bytes freed.
+
+        Days are those on which the calls were received, in UTC.
+        """
+
+    def copy_to(self, target: CallStore, progress: Callable[[int, int], None]) -> int:
+        """Copy all calls to another store; return their number.
+
+        `progress` gets calls done and calls in total. A copy that was interrupted can be repeated.
+        """
+
+    def close(self) -> None:
+        """Give the store free for other processes."""

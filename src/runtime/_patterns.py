@@ -12,7 +12,8 @@ BUILT_IN: Tuple[Pattern, ...] = (
         {
             "name": "gpt-4.1-high-temperature",
             "pattern": {
-                "model": {"matches": r"^gpt-4\.1(-\d{4}-\d{2}-\d{2})?$"},
+                # the model and its dated snapshots, but not gpt-4.1-mini
+                "any_of": [{"model": "gpt-4.1"}, {"model": {"starts_with": "gpt-4.1-20"}}],
                 "temperature": {">": 0.9},
             },
             "fix": {"temperature": 0.7},

@@ -157,6 +157,15 @@ def has_type(argument: object, where: str) -> Check:
     return lambda value, request: any(test(value) for test in tests)
 
 
+@operator("starts_with")
+def starts_with(argument: object, where: str) -> Check:
+    """The value is a text that begins with a text, or with one of several."""
+    starts = tuple(argument) if isinstance(argument, list) else (argument,)
+    if not starts or not all(isinstance(start, str) and start for start in starts):
+        raise PatternError(f"{where} is {show(argument)}; it must be a text or a list of texts.")
+    return lambda value, request: isinstance(value, str) and str.startswith(value, starts)
+
+
 @operator("matches")
 def matches(argument: object, where: str) -> Check:
     """The value is a text in which an RE2 expression is found."""

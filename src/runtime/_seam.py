@@ -53,7 +53,9 @@ def instrumentation_of(function: Any) -> Optional[str]:
     while function is not None:
         # wrapt keeps the wrapper there; functools.wraps copies names but not globals
         wrapper = getattr(function, "_self_wrapper", function)
-        module = str(getattr(wrapper, "__globals__", {}).get("__name__", ""))
+        # which may be an object that can be called, as openinference's are
+        known = getattr(wrapper, "__globals__", None) or {"__name__": type(wrapper).__module__}
+        module = str(known.get("__name__", ""))
         for name in _INSTRUMENTATIONS:
             if module.startswith(name):
                 return name

@@ -5,14 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-
-if sys.version_info < (3, 10):
-    pytest.skip("the catalogue is part of the simulator", allow_module_level=True)
 
 import arc_protocol
 from arc_protocol.patterns import Decision, Origin, Pattern, PatternSet

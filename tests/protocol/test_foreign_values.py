@@ -155,7 +155,10 @@ def test_an_object_that_is_not_given_counts_as_no_value() -> None:
 @pytest.mark.parametrize(
     "messages",
     [
-        [ChatCompletionMessage(role="assistant"), {"role": "tool", "tool_call_id": "c"}],
+        [
+            ChatCompletionMessage(role="assistant", content=None),
+            {"role": "tool", "tool_call_id": "c"},
+        ],
         [{"role": "assistant", "content": iter(())}, {"role": "assistant", "content": "x"}],
         [{"role": "user", "content": [object()]}, {"role": "user", "content": "x"}],
     ],

@@ -1,0 +1,1 @@
+"""The process `arc core`: puts the parts together, opens the ports, ends in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import threading
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
+from runtime._telemetry import greenlets
 from runtime._telemetry import tls as tls_files
 from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
 from runtime._telemetry.causes import cause
@@ -157,7 +159,10 @@ class Exporter:
         import grpc
 
         compress = not self._endpoint.loopback and len(batch.payload) > _COMPRESS_FROM
-        call = self._export.future(
+        start = self._export.future
+        if greenlets.are_threads():
+            start = functools.partial(greenlets.PooledCall, self._export)
+        call = start(
             batch.payload,
             timeout=_DEADLINE_S,
             metadata=self._metadata(),

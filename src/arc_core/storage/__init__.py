@@ -14,6 +14,7 @@ from arc_core.storage.call_store import (
     StoreInfo,
     cursor,
 )
+from arc_core.storage.opening import open_call_store
 
 __all__ = [
     "MAX_CALLS",
@@ -26,4 +27,5 @@ __all__ = [
     "StoreFullError",
     "StoreInfo",
     "cursor",
+    "open_call_store",
 ]

@@ -1,0 +1,161 @@
+"""ClickHouse inside this process, with its data in a folder: the store that needs no set-up."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from typing import TYPE_CHECKING
+
+from arc_core.storage.call_store import StoreBusyError, StoreError
+from arc_core.storage.engine import failure, insert_settings
+from arc_core.storage.lock import FolderLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from chdb.state.sqlitelike import Connection
+
+_HANDLES = 8
+"""Statements at the same time; the engine itself uses as many threads as there are cores."""
+
+_THREADS = {
+    # The defaults are for a large server: 149 threads when idle.
+    "background_pool_size": 2,
+    "background_schedule_pool_size": 2,
+    "background_common_pool_size": 2,
+    "background_move_pool_size": 1,
+    "background_fetches_pool_size": 1,
+    "background_buffer_flush_schedule_pool_size": 1,
+    "background_distributed_schedule_pool_size": 1,
+    "background_message_broker_schedule_pool_size": 1,
+    "tables_loader_foreground_pool_size": 2,
+    "tables_loader_background_pool_size": 2,
+}
+_MB = 1_000_000
+_MARK_CACHE_MB = 64
+
+# How values are written into `{name:String}`.
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+)
+
+
+def connect(url: str, folder: Path, *, memory_limit_mb: int) -> ChdbEngine:
+    """Open the store in `folder`/calls, which is made if it is not there; `url` says no more."""
+    if url not in ("chdb", "chdb:", "chdb://"):
+        raise StoreError(f"{url} is no address of a call store: chdb takes nothing after its name.")
+    path = (folder / "calls").absolute()
+    if "?" in str(path):
+        raise StoreError(f"{path} cannot hold the call store: name a folder without '?'.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot hold the call store: {error.strerror}.") from error
+    try:
+        return ChdbEngine(path, lock, memory_limit_mb)
+    except BaseException:
+        lock.release()
+        raise
+
+
+class ChdbEngine:
+    """An `Engine` in this process. One folder at a time can be open in a process."""
+
+    name = "chdb"
+    database = "arc"
+
+    def __init__(self, path: Path, lock: FolderLock, memory_limit_mb: int) -> None:
+        self.location = str(path)
+        self._lock = lock
+        self._mark = path / "arc.store"
+        self.used_before = self._mark.exists()
+        limits = {
+            "max_server_memory_usage": memory_limit_mb * _MB,
+            "mark_cache_size": _MARK_CACHE_MB * _MB,
+            **_THREADS,
+        }
+        self._url = f"{path}?" + "&".join(f"{name}={value}" for name, value in limits.items())
+        # the engine stops with its last handle, and starts again with the next
+        self._anchor = self._connect()
+        self.version = self._anchor.query("SELECT version()", "TabSeparated").data().strip()
+        self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        for _ in range(_HANDLES):
+            self._idle.put(None)
+
+    def mark_used(self) -> None:
+        """Remember that there are tables."""
+        if not self.used_before:
+            self._mark.write_text(
+                "The call store of Arc. To start with an empty one, move it away.\n"
+            )
+
+    def command(self, sql: str) -> None:
+        """Run a statement that selects nothing."""
+        with self._handle() as handle:
+            handle.query(sql)
+
+    def query(self, sql: str, parameters: Mapping[str, str | int]) -> bytes:
+        """Return what a statement selects as one JSON object per line."""
+        values = {
+            name: value.translate(_ESCAPES) if isinstance(value, str) else value
+            for name, value in parameters.items()
+        }
+        with self._handle() as handle:
+            result: bytes = handle.query(sql, "JSONEachRow", values).bytes()
+            return result
+
+    def insert(self, table: str, columns: Sequence[str], block: bytes, *, token: str) -> None:
+        """Insert an Arrow stream; when it was inserted before with this token, do nothing."""
+        settings = ", ".join(
+            f"{name} = {value!r}" for name, value in insert_settings(token).items()
+        )
+        into = f"INSERT INTO {self.database}.{table} ({', '.join(columns)}) SETTINGS {settings}"
+        with self._handle() as handle, handle.send_insert(into, "ArrowStream") as inserter:
+            inserter.append(block)
+            inserter.finish()
+
+    def read(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run a query whose result need not fit into memory."""
+        with self._handle() as handle, handle.send_query(sql, "Arrow") as result:
+            yield from result.record_batch(rows_per_batch=8192)
+
+    def close(self) -> None:
+        """Let other processes have the folder; waits for what is running."""
+        for _ in range(_HANDLES):
+            handle = self._idle.get()
+            if handle is not None:
+                handle.close()
+        self._anchor.close()
+        self._lock.release()
+
+    def _connect(self) -> Connection:
+        import chdb  # takes a quarter of a second
+
+        try:
+            handle: Connection = chdb.connect(self._url)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if "already initialized with path" in str(error):
+                raise StoreBusyError(
+                    f"{self.location} cannot be opened: this process has another call store open."
+                ) from error
+            raise failure(str(error), self.location) from error
+        return handle
+
+    @contextlib.contextmanager
+    def _handle(self) -> Iterator[Connection]:
+        """Lend a handle; each does one thing at a time."""
+        handle = self._idle.get()
+        try:
+            if handle is None:
+                handle = self._connect()
+            yield handle
+        except RuntimeError as error:  # all that the engine raises
+            if handle is not None:  # half an insert may be pending in it
+                handle.close()
+                handle = None
+            raise failure(str(error), self.location) from error
+        finally:
+            self._idle.put(handle)

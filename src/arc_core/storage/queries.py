@@ -1,0 +1,204 @@
+"""The questions that the call store answers, as SQL for both engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from arc_core.model.calls import Column, Kind
+from arc_core.storage.schema import CALLS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from arc_core.storage.call_store import CallQuery
+
+Question = tuple[str, dict[str, Union[str, int]]]
+"""SQL and the values of its parameters."""
+
+_NEAR_US = 12 * 3600 * 1_000_000
+_GROUP = "provider, operation, status_code, error_code, error_param, error_type"
+
+SETTINGS = """
+SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"""
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as the store counts time."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: give one, as in 2026-11-24T12:00:00Z")
+    return round(moment.timestamp() * 1_000_000)
+
+
+def _field(column: Column) -> str:
+    # the qualified name: otherwise a condition below would mean what is selected here
+    if column.kind is Kind.TIME:
+        return f"toUnixTimestamp64Micro(calls.{column.name}) AS {column.name}"
+    return f"calls.{column.name} AS {column.name}"
+
+
+_FIELDS = ",\n ".join(map(_field, CALLS))
+
+
+class _Conditions:
+    """What must hold, joined by AND, with the values of parameters."""
+
+    def __init__(self, project: str) -> None:
+        self._texts = ["calls.project = {project:String}"]
+        self.parameters: dict[str, str | int] = {"project": project}
+
+    def add(self, text: str, **parameters: str | int) -> None:
+        self._texts.append(text)
+        self.parameters.update(parameters)
+
+    def between(self, since: int | None, until: int | None) -> None:
+        if since is not None:
+            self.add("calls.start_time >= fromUnixTimestamp64Micro({since:Int64})", since=since)
+        if until is not None:
+            self.add("calls.start_time < fromUnixTimestamp64Micro({until:Int64})", until=until)
+
+    def near(self, moment: datetime | None) -> None:
+        if moment is not None:
+            middle = microseconds(moment)
+            self.between(middle - _NEAR_US, middle + _NEAR_US)
+
+    def __str__(self) -> str:
+        return "WHERE " + " AND ".join(self._texts)
+
+
+def calls(database: str, project: str, query: CallQuery) -> Question:
+    """Ask for calls without bodies, newest first."""
+    where = _Conditions(project)
+    where.between(
+        None if query.since is None else microseconds(query.since),
+        None if query.until is None else microseconds(query.until),
+    )
+    for column, value in (
+        ("request_model", query.model),
+        ("service", query.service),
+        ("error_code", query.error_code),
+        ("session", query.session),
+    ):
+        if value is not None:
+            where.add(f"calls.{column} = {{{column}:String}}", **{column: value})
+    if query.failed is not None:
+        where.add("calls.failed" if query.failed else "NOT calls.failed")
+    if query.pattern is not None:
+        where.add("has(calls.pattern_ids, {pattern:String})", pattern=query.pattern)
+    if query.before is not None:
+        time, span_id = position(query.before)
+        where.add(
+            "calls.start_time <= fromUnixTimestamp64Micro({time:Int64})"
+            " AND (calls.start_time, calls.span_id)"
+            " < (fromUnixTimestamp64Micro({time:Int64}), {span_id:String})",
+            time=time,
+            span_id=span_id,
+        )
+    # by the hour first, as the table is: so the newest are found without reading the rest
+    return (
+        f"""
+SELECT {_FIELDS}
+FROM {database}.calls AS calls {where}
+ORDER BY toStartOfHour(calls.start_time) DESC, calls.start_time DESC, calls.span_id DESC
+LIMIT 1 BY calls.trace_id, calls.span_id
+LIMIT {query.limit}{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def call(database: str, project: str, span_id: str, near: datetime | None) -> Question:
+    """Ask for one call, without its body."""
+    where = _Conditions(project)
+    where.add("calls.span_id = {span_id:String}", span_id=span_id)
+    where.near(near)
+    return (
+        f"SELECT {_FIELDS} FROM {database}.calls AS calls {where} LIMIT 1{SETTINGS}",
+        where.parameters,
+    )
+
+
+def trace(database: str, project: str, trace_id: str, near: datetime | None) -> Question:
+    """Ask for the calls of a trace, without their bodies."""
+    where = _Conditions(project)
+    where.add("calls.trace_id = {trace_id:String}", trace_id=trace_id)
+    where.near(near)
+    return (
+        f"""
+SELECT {_FIELDS}
+FROM {database}.calls AS calls {where}
+ORDER BY calls.start_time, calls.span_id
+LIMIT 1 BY calls.span_id{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def bodies(database: str, project: str, trace_id: str, first: int, last: int) -> Question:
+    """Ask for the bodies of the calls of a trace that started from `first` to `last`."""
+    where = _Conditions(project)
+    where.between(first, last + 1)
+    where.add("calls.trace_id = {trace_id:String}", trace_id=trace_id)
+    return (
+        f"""
+SELECT calls.span_id AS span_id, calls.body AS body
+FROM {database}.bodies AS calls {where}
+LIMIT 1 BY calls.span_id{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def failure_groups(
+    database: str, project: str, since: datetime, until: datetime, limit: int
+) -> Question:
+    """Ask for failed calls by error, the largest group first."""
+    where = _Conditions(project)
+    where.between(microseconds(since), microseconds(until))
+    return (
+        f"""
+SELECT {_GROUP}, groups.count AS count, totals.calls AS calls, count / calls AS rate,
+ first_seen, last_seen, models, services, message
+FROM (
+ SELECT {_GROUP}, count() AS count,
+  toUnixTimestamp64Micro(min(calls.start_time)) AS first_seen,
+  toUnixTimestamp64Micro(max(calls.start_time)) AS last_seen,
+  arraySort(groupUniqArray(20)(request_model)) AS models,
+  arraySort(groupUniqArray(20)(service)) AS services,
+  argMax(error_message, calls.start_time) AS message
+ FROM {database}.calls AS calls FINAL {where} AND calls.failed
+ GROUP BY {_GROUP}
+ ORDER BY count DESC, last_seen DESC
+ LIMIT {limit}
+) AS groups
+INNER JOIN (
+ SELECT provider, operation, count() AS calls
+ FROM {database}.calls AS calls FINAL {where}
+ GROUP BY provider, operation
+) AS totals USING (provider, operation)
+ORDER BY count DESC, last_seen DESC{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def statistics(
+    database: str, project: str, since: datetime, until: datetime, step_s: int
+) -> Question:
+    """Ask for sums per step."""
+    where = _Conditions(project)
+    where.between(microseconds(since), microseconds(until))
+    where.parameters["step"] = step_s * 1_000_000
+    return (
+        f"""
+SELECT intDiv(toUnixTimestamp64Micro(calls.start_time), {{step:Int64}}) * {{step:Int64}} AS time,
+ count() AS calls, countIf(failed) AS failures, countIf(fix_outcome = 'applied') AS fixed,
+ sum(ifNull(calls.input_tokens, 0)) AS input_tokens,
+ sum(ifNull(calls.output_tokens, 0)) AS output_tokens
+FROM {database}.calls AS calls FINAL {where}
+GROUP BY time ORDER BY time{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def position(cursor: str) -> tuple[int, str]:
+    """Return the start time and the span id of a cursor."""
+    time, _, span_id = cursor.partition("-")
+    if not (time.isascii() and time.isdigit() and span_id):
+        raise ValueError(f"{cursor!r} is no cursor: take start_time-span_id of the last call")
+    return int(time), span_id

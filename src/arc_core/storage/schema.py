@@ -1,0 +1,66 @@
+"""The tables of the call store, and the steps by which they came to be."""
+
+from __future__ import annotations
+
+from arc_core.model.calls import COLUMNS, Column, Kind
+
+BODY = "body"
+KEY = ("project", "start_time", "received_at", "trace_id", "span_id")
+"""What a record shares with its body, which has a table of its own: it is nine tenths of the bytes
+and needed only by those who look at one call."""
+
+_BY_NAME = {column.name: column for column in COLUMNS}
+CALLS = tuple(column for column in COLUMNS if column.name != BODY)
+BODIES = tuple(_BY_NAME[name] for name in (*KEY, BODY))
+
+TABLES: dict[str, tuple[Column, ...]] = {"bodies": BODIES, "calls": CALLS}
+"""In the order of writing: a record is never there without its body."""
+
+_TYPES = {
+    Kind.NAME: "LowCardinality(String)",
+    Kind.TEXT: "String",
+    Kind.TIME: "DateTime64(6, 'UTC')",
+    Kind.FLAG: "Bool",
+    Kind.INTEGER: "Int64",
+    Kind.NUMBER: "Float64",
+    Kind.NAMES: "Array(LowCardinality(String))",
+    Kind.INTEGERS: "Array(Int64)",
+}
+_CODECS = {Kind.TIME: " CODEC(Delta, ZSTD(1))", Kind.NAME: ""}
+
+
+def _column(column: Column) -> str:
+    kind = f"Nullable({_TYPES[column.kind]})" if column.nullable else _TYPES[column.kind]
+    return f"{column.name} {kind}{_CODECS.get(column.kind, ' CODEC(ZSTD(1))')}"
+
+
+def _columns(columns: tuple[Column, ...]) -> str:
+    return ",\n ".join(map(_column, columns))
+
+
+# Records that arrive again in another batch, as after a crash, have the same sorting key and
+# collapse when the engine merges. Partitions are days of arrival: by start time, late records
+# would open many. Identical blocks without a token may well be different calls.
+_SETTINGS = "non_replicated_deduplication_window = 1000"
+
+_CREATE = f"""
+CREATE TABLE IF NOT EXISTS {{database}}.bodies (
+ {_columns(BODIES)}
+) ENGINE = ReplacingMergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (project, toStartOfHour(start_time), trace_id, span_id)
+SETTINGS index_granularity = 512, {_SETTINGS};
+
+CREATE TABLE IF NOT EXISTS {{database}}.calls (
+ {_columns(CALLS)},
+ INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+ INDEX by_span span_id TYPE bloom_filter(0.01) GRANULARITY 1,
+ INDEX by_time start_time TYPE minmax GRANULARITY 1
+) ENGINE = ReplacingMergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (project, toStartOfHour(start_time), provider, request_model, start_time,
+          trace_id, span_id)
+SETTINGS {_SETTINGS}
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE,)

@@ -1,0 +1,157 @@
+"""The call store over any engine that speaks ClickHouse's SQL."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from arc_core.storage import queries
+from arc_core.storage.call_store import CallQuery, CallStore, Row, StoreError, StoreInfo
+from arc_core.storage.migrations import migrate
+from arc_core.storage.schema import BODY, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from arc_core.model.calls import CallBatch
+    from arc_core.storage.engine import Engine
+
+_COPY_ROWS = 16_384
+
+
+class SqlCallStore:
+    """A `CallStore`; the methods are described there."""
+
+    def __init__(self, engine: Engine) -> None:
+        migrate(engine)
+        self._engine = engine
+
+    def insert(self, batch: CallBatch, *, token: str) -> None:
+        """Store a batch."""
+        from arc_core.storage.arrow import blocks  # takes as long to import as all of Core
+
+        for table, block in blocks(batch):
+            self._insert(table, block, token)
+
+    def _insert(self, table: str, block: bytes, token: str) -> None:
+        names = [column.name for column in TABLES[table]]
+        self._engine.insert(table, names, block, token=token)
+
+    def calls(self, project: str, query: CallQuery) -> list[Row]:
+        """Return calls without their bodies, newest first."""
+        return self._rows(queries.calls(self._engine.database, project, query))
+
+    def trace(self, project: str, trace_id: str, near: datetime | None = None) -> list[Row]:
+        """Return the calls of a trace with their bodies."""
+        found = self._rows(queries.trace(self._engine.database, project, trace_id, near))
+        return self._with_bodies(project, trace_id, found)
+
+    def call(self, project: str, span_id: str, near: datetime | None = None) -> Row | None:
+        """Return a call with its body."""
+        found = self._rows(queries.call(self._engine.database, project, span_id, near))
+        return self._with_bodies(project, found[0]["trace_id"], found)[0] if found else None
+
+    def failure_groups(
+        self, project: str, since: datetime, until: datetime, limit: int = 100
+    ) -> list[Row]:
+        """Return failed calls grouped by error."""
+        database = self._engine.database
+        return self._rows(queries.failure_groups(database, project, since, until, limit))
+
+    def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:
+        """Return sums per step."""
+        database = self._engine.database
+        return self._rows(queries.statistics(database, project, since, until, step_s))
+
+    def info(self) -> StoreInfo:
+        """Return what is stored where."""
+        database = self._engine.database
+        (row,) = self._rows(
+            (
+                "SELECT count() AS calls, toUnixTimestamp(min(received_at)) AS oldest,"
+                " (SELECT sum(bytes_on_disk) FROM system.parts"
+                "  WHERE active AND database = {database:String}) AS size_bytes"
+                f" FROM {database}.calls{queries.SETTINGS}",
+                {"database": database},
+            )
+        )
+        return StoreInfo(
+            engine=self._engine.name,
+            version=self._engine.version,
+            location=self._engine.location,
+            calls=row["calls"],
+            size_bytes=row["size_bytes"],
+            oldest=datetime.fromtimestamp(row["oldest"], timezone.utc) if row["calls"] else None,
+        )
+
+    def enforce_retention(self, *, max_age_days: int | None, max_bytes: int | None) -> int:
+        """Drop the oldest days until both limits hold."""
+        today = datetime.now(timezone.utc).date()
+        days = self._days()
+        total, freed = sum(days.values()), 0
+        for day in sorted(days):
+            date = datetime.strptime(day, "%Y%m%d").date()
+            too_old = max_age_days is not None and date < today - timedelta(days=max_age_days)
+            too_much = max_bytes is not None and total - freed > max_bytes
+            if date >= today or not (too_old or too_much):
+                break
+            for table in TABLES:
+                self._engine.command(
+                    f"ALTER TABLE {self._engine.database}.{table} DROP PARTITION ID '{day}'"
+                )
+            freed += days[day]
+        return freed
+
+    def _days(self) -> dict[str, int]:
+        """Return the bytes of each day of arrival, written as 20261124."""
+        rows = self._rows(
+            (
+                "SELECT partition_id, sum(bytes_on_disk) AS size FROM system.parts"
+                " WHERE active AND database = {database:String} AND table IN ('calls', 'bodies')"
+                f" GROUP BY partition_id{queries.SETTINGS}",
+                {"database": self._engine.database},
+            )
+        )
+        return {row["partition_id"]: row["size"] for row in rows}
+
+    def copy_to(self, target: CallStore, progress: Callable[[int, int], None]) -> int:
+        """Copy all calls to another store; return their number."""
+        if not isinstance(target, SqlCallStore):
+            raise StoreError(f"Calls cannot be copied to a {type(target).__name__}.")
+        from arc_core.storage.arrow import to_bytes
+
+        total, done = self.info().calls, 0
+        for day in sorted(self._days()):  # a block is refused when it touches many partitions
+            for table, columns in TABLES.items():
+                names = ", ".join(column.name for column in columns)
+                found = self._engine.read(
+                    f"SELECT {names} FROM {self._engine.database}.{table}"
+                    f" WHERE _partition_id = '{day}'"
+                )
+                for batch in found:
+                    block = to_bytes([batch], batch.schema)
+                    target._insert(table, block, f"copy-{uuid.uuid4()}")
+                    if table == "calls":
+                        done += batch.num_rows
+                        progress(done, total)
+        return done
+
+    def close(self) -> None:
+        """Give the store free for other processes."""
+        self._engine.close()
+
+    def _rows(self, question: queries.Question) -> list[Row]:
+        return [json.loads(line) for line in self._engine.query(*question).splitlines()]
+
+    def _with_bodies(self, project: str, trace_id: str, rows: list[Row]) -> list[Row]:
+        if rows:
+            times = [row["start_time"] for row in rows]
+            question = queries.bodies(
+                self._engine.database, project, trace_id, min(times), max(times)
+            )
+            found = {row["span_id"]: row["body"] for row in self._rows(question)}
+            for row in rows:
+                row[BODY] = found.get(row["span_id"], "")
+        return rows

@@ -18,7 +18,7 @@ check: .venv/ready
 	$(BIN)/codespell src tests docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md
 
 matrix: .venv/ready
-	$(BIN)/nox
+	$(BIN)/nox --parallel auto --allow-parallel
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks

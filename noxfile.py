@@ -1,10 +1,21 @@
 """The tests of the client library on every Python here, with old and new SDKs: `make matrix`."""
 
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
+nox.options.default_venv_backend = "venv"  # virtualenv no longer makes those of Python 3.8
+nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+
+TRACERS = ["openinference-instrumentation-openai", "opentelemetry-instrumentation-genai-openai"]
 
 # oldest supported and newest of each major, spread over the interpreters that can have them
 MATRIX = [
@@ -13,25 +24,48 @@ MATRIX = [
     ("3.9", ["openai==1.109.1"]),
     ("3.9", ["openai"]),
     ("3.10", ["openai==2.0.0"]),
-    ("3.10", ["openai==2.54.0"]),
+    ("3.10", ["openai==2.54.0", *TRACERS, "opentelemetry-instrumentation-openai-v2"]),
     ("3.11", ["openai==3.0.0"]),
     ("3.12", ["openai"]),
-    ("3.13", ["openai"]),
+    ("3.13", ["openai", *TRACERS]),
 ]
 
+TESTS = ["tests/protocol", "tests/runtime", "tests/telemetry", "tests/test_real_api.py"]
 
-def _session(python: str, packages: "list[str]") -> None:
-    name = f"client-{python}-{packages[0]}"
 
-    @nox.session(python=python, name=name)
+def _directories() -> list[Path]:
+    """Return where interpreters may be: PATH, then what pyenv has without showing it there."""
+    on_path = [Path(entry) for entry in os.get_exec_path()]
+    if not shutil.which("pyenv"):
+        return on_path
+    done = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=True)
+    return [*on_path, *sorted(Path(done.stdout.strip()).glob("versions/*/bin"))]
+
+
+def _interpreter(version: str) -> str | None:
+    for directory in _directories():
+        path = directory / f"python{version}"
+        # pyenv has shims for versions that it then refuses to run
+        if path.is_file() and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+            return str(path)
+    return None
+
+
+def _session(python: str, packages: list[str], interpreter: str | None) -> None:
+    @nox.session(python=interpreter or python, name=f"client-{python}-{packages[0]}")
     def client(session: nox.Session) -> None:
         session.install(
-            "--quiet", "pytest", "pyyaml", "opentelemetry-sdk", *packages, "--editable", "."
+            *("--quiet", "--upgrade"),  # in an environment of last week, the newest is of last week
+            *("pytest", "pyyaml", "opentelemetry-sdk", "trustme", *packages, "--editable", "."),
         )
         # the simulator needs Python 3.10 and more packages: the environment of `make` has them
         env = {"ARC_TEST_SIMULATOR_PYTHON": sys.executable}
-        session.run("pytest", "tests/protocol", "tests/runtime", "tests/telemetry", env=env)
+        # rows run at the same time, so they share no cache
+        session.run("pytest", "-p", "no:cacheprovider", *TESTS, *session.posargs, env=env)
 
 
-for _row in MATRIX:
-    _session(*_row)
+_INTERPRETERS = {python: _interpreter(python) for python, _ in MATRIX}
+if not any(_INTERPRETERS.values()):
+    sys.exit(f"No row of the matrix can run: there is no Python {', '.join(_INTERPRETERS)} here.")
+for _python, _packages in MATRIX:
+    _session(_python, _packages, _INTERPRETERS[_python])

@@ -12,6 +12,7 @@ from arc_protocol.version import __version__
 _COMMANDS = {
     "demo": ("arc_cli.demo", "see Arc at work, without a key and without a network"),
     "simulate": ("arc_simulator", "run a provider simulator that fails as the real ones do"),
+    "run": ("arc_cli.run", "run a program under Arc without changing it"),
     "config": ("arc_cli.config", "show every setting, its value and where it comes from"),
 }
 """Commands by name: the module with `main(arguments)`, and what the command does."""

@@ -1,0 +1,41 @@
+"""A set of patterns as it goes to all Runtimes of a project: encoded once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from arc_core.sync.source import PublishedSet
+from arc_protocol.wire import digests
+from arc_protocol.wire.sync_pb2 import Current, Entry, FromCore, PatternSet, SetId
+
+
+class Publication(NamedTuple):
+    """One version of a project's set, in the messages that tell of it."""
+
+    set: SetId
+    whole: bytes
+    """The message with all patterns."""
+    current: bytes
+    """The message for a Runtime that has them."""
+
+
+def publish(published: PublishedSet) -> Publication:
+    """Encode a set."""
+    entries = []
+    for entry in published.entries:
+        document = digests.canonical(entry.document)
+        entries.append(
+            Entry(
+                name=entry.name,
+                revision=entry.revision,
+                digest=digests.of_document(document),
+                document_json=document,
+            )
+        )
+    digest = digests.of_set((entry.name, entry.revision, entry.digest) for entry in entries)
+    of = SetId(epoch=published.epoch, version=published.version, digest=digest)
+    return Publication(
+        of,
+        FromCore(pattern_set=PatternSet(set=of, entries=entries)).SerializeToString(),
+        FromCore(current=Current(set=of)).SerializeToString(),
+    )

@@ -1,0 +1,193 @@
+"""The gRPC service `arc.v1.PatternSync`, for a server of grpc.aio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from arc_core.sync import messages
+from arc_core.sync.connection import Connection, StuckError, Times
+from arc_core.sync.feeds import Feeds
+from arc_core.sync.messages import RefusedError
+from arc_core.sync.recorder import Recorder
+from arc_core.sync.source import Registry
+from arc_protocol.wire import pattern_sync
+
+_logger = logging.getLogger("arc.core.sync")
+
+_THREADS = 4
+_RETURNS_PER_S = 250
+"""So many Runtimes are asked back per second when Core goes away."""
+_DEFAULT_PROJECT = "default"
+
+
+class PatternSync:
+    """Brings every change of the patterns to all connected Runtimes, and keeps what they answer.
+
+    Made on the event loop of its server, to which `handler` is added. When the server ends: `drain`
+    while it still listens, `close` once it has stopped.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        demand_key: bool,
+        times: Times | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._registry = registry
+        self._demand_key = demand_key
+        self._times = times or Times()
+        self._jitter = jitter
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="arc-sync")
+        self._feeds = Feeds(registry, self._threads)
+        self._recorder = Recorder(registry, self._threads)
+        self._connections: set[Connection] = set()
+        self._alive: Counter[tuple[str, str]] = Counter()
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def handler(self) -> Any:
+        """What the server adds with `add_generic_rpc_handlers`."""
+        return pattern_sync.handler(self._sync)
+
+    @property
+    def connected(self) -> int:
+        """Streams that are open."""
+        return len(self._connections)
+
+    async def drain(self, timeout_s: float = 5.0) -> None:
+        """Send all Runtimes away, each with its own time to come back."""
+        self._draining = True
+        for connection in self._connections:
+            self._send_away(connection)
+        try:
+            await asyncio.wait_for(self._empty.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            _logger.warning("%d Runtimes did not take leave in time.", self.connected)
+
+    async def close(self) -> None:
+        """Write what is known of the Runtimes and end."""
+        self._feeds.close()
+        await self._recorder.close()
+        self._threads.shutdown()
+
+    def _send_away(self, connection: Connection) -> None:
+        spread_s = max(1.0, len(self._connections) / _RETURNS_PER_S)
+        connection.leave("Core is shutting down.", 1.0 + self._jitter() * spread_s)
+
+    async def _sync(self, _requests: Any, context: Any) -> None:
+        try:
+            await self._serve(context)
+        except RefusedError as refusal:
+            _logger.info("The stream of %s ends: %s", context.peer(), refusal.sentence)
+            await context.abort(refusal.code, refusal.sentence)
+        except StuckError as stuck:
+            _logger.info("The stream of %s is given up: %s", context.peer(), stuck)
+        except Exception:
+            _logger.exception("The stream of %s ends because of a fault.", context.peer())
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE, "Core cannot read its registry now; come back later."
+            )
+
+    async def _serve(self, context: Any) -> None:
+        secret = _secret(context)
+        project = await self._project(secret)
+        hello = await self._hello(context)
+        connection = Connection(
+            context,
+            project,
+            hello,
+            times=self._times,
+            note=self._recorder.note,
+            confirm=lambda: self._confirm(secret),
+        )
+        who = project, hello.runtime_id
+        self._connections.add(connection)
+        self._empty.clear()
+        self._alive[who] += 1
+        self._recorder.note(connection.sighting)
+        if self._draining:
+            self._send_away(connection)
+        try:
+            await self._feeds.join(project, connection)
+            await connection.run()
+        finally:
+            self._feeds.leave(project, connection)
+            self._connections.discard(connection)
+            if not self._connections:
+                self._empty.set()
+            self._alive[who] -= 1
+            if not self._alive[who]:  # it has not come back while this stream was still open
+                del self._alive[who]
+                self._recorder.note(connection.sighting._replace(connected=False))
+
+    async def _confirm(self, secret: str | None) -> None:
+        """Raise `RefusedError` when the key has been revoked, not when the registry fails."""
+        try:
+            await self._project(secret)
+        except RefusedError:
+            raise
+        except Exception:
+            _logger.exception("Keys cannot be looked at again.")
+
+    async def _project(self, secret: str | None) -> str:
+        """Return the project of the key; raises `RefusedError`."""
+        if secret is None:
+            if not self._demand_key:
+                return _DEFAULT_PROJECT
+            raise RefusedError(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "This Core demands a key: set ARC_API_KEY; `arc keys create` makes one.",
+            )
+        loop = asyncio.get_running_loop()
+        key = await loop.run_in_executor(self._threads, self._registry.authenticate, secret)
+        if key is None:
+            raise RefusedError(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "The key is unknown or revoked: set ARC_API_KEY to one that `arc keys create` "
+                "has made.",
+            )
+        return key.project
+
+    async def _hello(self, context: Any) -> Any:
+        try:
+            first = await asyncio.wait_for(messages.read(context), self._times.hello_s)
+        except asyncio.TimeoutError:
+            raise RefusedError(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"No Hello came within {self._times.hello_s:g} s.",
+            ) from None
+        hello = first.hello if first is not None and first.HasField("hello") else None
+        if hello is None or not 0 < len(hello.runtime_id) <= 200:
+            raise RefusedError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "The first message must be a Hello with a runtime_id of 1 to 200 characters.",
+            )
+        return hello
+
+
+def _secret(context: Any) -> str | None:
+    """Return the key that a call brings; raises `RefusedError` for a header that holds none."""
+    header = next(
+        (value for name, value in context.invocation_metadata() or () if name == "authorization"),
+        None,
+    )
+    if header is None:
+        return None
+    scheme, _, secret = header.partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise RefusedError(
+            grpc.StatusCode.UNAUTHENTICATED, 'The header authorization must be "Bearer KEY".'
+        )
+    return str(secret.strip())

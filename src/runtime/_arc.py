@@ -240,4 +240,5 @@ def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
     if Arc._running is not None:
+        Arc._running._registry.forget()
         Arc._running._worker.forget()

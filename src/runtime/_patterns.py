@@ -28,28 +28,42 @@ class PatternRegistry:
     """Holds patterns by name and compiles them, once after any number of changes."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._local: Dict[str, Pattern] = {}
         self._compiled: Optional[PatternSet] = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Be usable in a forked child, whose parent may have been in the middle of a change."""
+        self._lock = threading.Lock()
+
+    # A fork must find the patterns as they were before a change or are after it. So what is
+    # compiled goes first, and each change is one step.
 
     def add(self, pattern: Pattern) -> None:
         """Put a local pattern in force; one of the same name is replaced."""
         with self._lock:
-            self._local.pop(pattern.name, None)
-            self._local[pattern.name] = pattern
             self._compiled = None
+            if pattern.name in self._local:
+                others = {k: v for k, v in self._local.items() if k != pattern.name}
+                self._local = {**others, pattern.name: pattern}
+            else:
+                self._local[pattern.name] = pattern
 
     def remove(self, name: str) -> bool:
         """Take a local pattern out of force; False when there is none of that name."""
         with self._lock:
-            removed = self._local.pop(name, None) is not None
-            self._compiled = None if removed else self._compiled
-            return removed
+            if name not in self._local:
+                return False
+            self._compiled = None
+            del self._local[name]
+            return True
 
     def current(self) -> PatternSet:
         """Return the set in force; immutable, so a call under way keeps the one it began with."""
         compiled = self._compiled
         if compiled is None:
             with self._lock:
-                compiled = self._compiled = PatternSet([*BUILT_IN, *self._local.values()])
+                compiled = self._compiled  # which another thread may have made meanwhile
+                if compiled is None:
+                    compiled = self._compiled = PatternSet([*BUILT_IN, *self._local.values()])
         return compiled

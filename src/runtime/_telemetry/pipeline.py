@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import time
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
+from arc_protocol.patterns import Decision
 from runtime._calls import FinishedCall
 from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
@@ -195,13 +196,22 @@ class Pipeline:
             self._exporter.add(spans.encode(description, capture_content=capture, ids=ids))
 
     def _call(self, exchange: Exchange, reply: Any) -> FinishedCall:
-        body, sent = exchange.body, exchange.sent
+        body, sent, decision = exchange.body, exchange.sent, exchange.decision
         history, name = exchange.history, exchange.api.history
         if history is not None and body[name] != history:
             # the application has gone on: what counts is the list as it was
-            changed = sent is not body and sent.get(name) is not body[name]
-            body = {**body, name: history}
-            sent = sent if changed else {**sent, name: history}
+            live = body[name]
+            body = _restored(body, name, live, history)
+            sent = _restored(sent, name, live, history)
+            if decision is not None:
+                proposed = _restored(decision.body, name, live, history)
+                decision = Decision(
+                    proposed,
+                    decision.applied,
+                    decision.matched,
+                    decision.skipped,
+                    decision.errors,
+                )
         first_chunk_s = None
         if exchange.stream and exchange.first_chunk_at:
             first_chunk_s = exchange.first_chunk_at - exchange.started_at
@@ -212,7 +222,7 @@ class Pipeline:
             context=exchange.context,
             body=body,
             sent=sent,
-            decision=exchange.decision,
+            decision=decision,
             enforced=exchange.enforced,
             started_ns=self._epoch_ns + int(exchange.started_at * 1e9),
             duration_s=exchange.ended_at - exchange.started_at,
@@ -224,3 +234,10 @@ class Pipeline:
             error=exchange.error,
             instrumented_by=exchange.seam.instrumented_by(exchange),
         )
+
+
+def _restored(
+    request: Mapping[str, Any], name: str, live: Any, history: List[Any]
+) -> Mapping[str, Any]:
+    """Return a request with the list as it was, unless a fix made another one of it."""
+    return {**request, name: history} if request.get(name) is live else request

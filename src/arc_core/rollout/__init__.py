@@ -1,0 +1,1 @@
+"""Proves fixes on live traffic: randomised rollouts, and what their outcomes tell."""

@@ -1,0 +1,1 @@
+"""The registry: patterns with their history, keys, and the Runtimes that Core has seen."""

@@ -1,0 +1,159 @@
+"""The patterns of a project: add, move through their life, go back, list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from arc_core.registry import inputs, steps, tables
+from arc_core.registry.access import Access
+from arc_core.registry.database import Database
+from arc_core.registry.edit import Edit
+from arc_core.registry.errors import IllegalMoveError, RegistryError
+from arc_core.registry.lifecycle import State, check_entry, check_move
+from arc_core.registry.records import Event, PatternRecord
+from arc_core.registry.steps import Note
+from arc_protocol.errors import PatternError
+from arc_protocol.patterns import Origin, Pattern
+from arc_protocol.patterns.pattern import content_hash
+
+
+class Patterns:
+    """Every change is one transaction; `committed` is called after each."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], committed: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._committed = committed
+
+    def add(
+        self,
+        project: str,
+        document: Mapping[str, Any],
+        *,
+        author: str,
+        state: State,
+        reason: str,
+        evidence: Mapping[str, Any] | None,
+    ) -> PatternRecord:
+        """Add a pattern, or a new revision of the one of that name."""
+        parsed = _parsed(document)
+        note = _note(author, reason, evidence)
+        with self._edit(project) as edit:
+            return _put(edit, parsed, state, note)
+
+    def add_all(
+        self, project: str, documents: Iterable[Mapping[str, Any]], *, author: str
+    ) -> list[PatternRecord]:
+        """Add patterns that shall be in force, all or none."""
+        parsed: dict[str, dict[str, Any]] = {}
+        for number, document in enumerate(documents, 1):
+            try:
+                one = _parsed(document)
+            except PatternError as problem:
+                raise PatternError(f"Pattern {number} is refused: {problem}") from problem
+            if one["name"] in parsed:
+                raise RegistryError(
+                    f'Pattern {number} is called "{one["name"]}" like one before it; '
+                    "names are unique in a project: rename one of them."
+                )
+            parsed[one["name"]] = one
+        note = _note(author, "imported", None)
+        with self._edit(project) as edit:
+            return [_put(edit, one, State.ACTIVE, note) for one in parsed.values()]
+
+    def move(
+        self,
+        project: str,
+        name: str,
+        to: State,
+        *,
+        author: str,
+        reason: str,
+        evidence: Mapping[str, Any] | None,
+    ) -> PatternRecord:
+        """Take a pattern to another state."""
+        note = _note(author, reason, evidence)
+        with self._edit(project) as edit:
+            before = steps.find(edit.connection, project, name)
+            check_move(name, before.state, to)
+            steps.move(edit, before, to, note)
+            return steps.find(edit.connection, project, name)
+
+    def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
+        """Withdraw the newest revision; the one in force before it begins anew as the newest."""
+        note = _note(author, reason, None)
+        with self._edit(project) as edit:
+            before = steps.find(edit.connection, project, name)
+            if before.state is not State.ROLLED_BACK:
+                check_move(name, before.state, State.ROLLED_BACK)
+            earlier = steps.earlier_in_force(edit.connection, before)
+            if earlier is None:
+                raise IllegalMoveError(
+                    f'Pattern "{name}" has no revision that was in force before revision '
+                    f"{before.revision}; pause or retire it instead."
+                )
+            if before.state is not State.ROLLED_BACK:
+                steps.move(edit, before, State.ROLLED_BACK, note)
+            number, document = earlier
+            steps.add_revision(
+                edit, name, document, State.ACTIVE, note, before=before, restores=number
+            )
+            return steps.find(edit.connection, project, name)
+
+    def get(self, project: str, name: str) -> PatternRecord:
+        """Return a pattern as it stands."""
+        with self._database.transaction(Access.READ) as connection:
+            return steps.find(connection, project, name)
+
+    def select(self, project: str, state: State | None) -> list[PatternRecord]:
+        """Return the patterns of a project, those of one state if it is given."""
+        conditions = () if state is None else (tables.pattern.c.state == state.value,)
+        with self._database.transaction(Access.READ) as connection:
+            return [*steps.select_records(connection, project, *conditions)]
+
+    def history(self, project: str, name: str) -> list[Event]:
+        """Return every step of a pattern."""
+        with self._database.transaction(Access.READ) as connection:
+            steps.find(connection, project, name)
+            return steps.events(connection, project, name)
+
+    @contextmanager
+    def _edit(self, project: str) -> Iterator[Edit]:
+        inputs.project_name(project)
+        with self._database.transaction(Access.WRITE) as connection:
+            edit = Edit(connection, project, self._clock())
+            yield edit
+            if edit.changed:
+                self._database.announce(connection)
+        if edit.changed:
+            self._committed()
+
+
+def _parsed(document: Mapping[str, Any]) -> dict[str, Any]:
+    parsed = Pattern.parse(document, origin=Origin.PUSHED).to_json()
+    inputs.name(parsed["name"], "The pattern's name")
+    return parsed
+
+
+def _note(author: str, reason: str, evidence: Mapping[str, Any] | None) -> Note:
+    return Note(
+        author=inputs.name(author, "The author"),
+        reason=inputs.reason(reason),
+        evidence=inputs.evidence(evidence),
+    )
+
+
+def _put(edit: Edit, document: dict[str, Any], state: State, note: Note) -> PatternRecord:
+    name = document["name"]
+    named = tables.pattern.c.name == name
+    before = next(steps.select_records(edit.connection, edit.project, named), None)
+    if before is not None and before.digest == content_hash(document):
+        return before
+    check_entry(name, None if before is None else before.state, state)
+    steps.add_revision(edit, name, document, state, note, before=before)
+    return steps.find(edit.connection, edit.project, name)

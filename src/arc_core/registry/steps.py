@@ -1,0 +1,204 @@
+"""Steps of patterns inside one transaction: what is read, and what is written together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+
+from arc_core.registry import tables
+from arc_core.registry.edit import Edit
+from arc_core.registry.errors import UnknownPatternError
+from arc_core.registry.lifecycle import IN_FORCE, State
+from arc_core.registry.records import Event, PatternRecord
+from arc_protocol.patterns.pattern import content_hash
+
+_pattern, _revision, _event = tables.pattern, tables.revision, tables.event
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Who takes a step, and why."""
+
+    author: str
+    reason: str
+    evidence: dict[str, Any]
+
+
+def find(connection: Connection, project: str, name: str) -> PatternRecord:
+    """Return a pattern as it stands; raises `UnknownPatternError`."""
+    found = next(select_records(connection, project, _pattern.c.name == name), None)
+    if found is None:
+        raise UnknownPatternError(
+            f'Project "{project}" has no pattern "{name}"; `arc patterns list` shows what it has.'
+        )
+    return found
+
+
+def select_records(
+    connection: Connection, project: str, *conditions: ColumnElement[bool]
+) -> Iterator[PatternRecord]:
+    """Yield patterns in order of precedence, the last one goes first."""
+    current = and_(
+        _revision.c.pattern_id == _pattern.c.id, _revision.c.revision == _pattern.c.revision
+    )
+    query = (
+        select(
+            _pattern,
+            *(_revision.c.document, _revision.c.author, _revision.c.evidence, _revision.c.digest),
+        )
+        .join(_revision, current)
+        .where(_pattern.c.project == project, *conditions)
+        .order_by(_pattern.c.id)
+    )
+    for row in connection.execute(query):
+        yield PatternRecord(
+            project=row.project,
+            name=row.name,
+            revision=row.revision,
+            document=row.document,
+            state=State(row.state),
+            author=row.author,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            evidence=row.evidence,
+            digest=row.digest,
+        )
+
+
+def events(connection: Connection, project: str, name: str) -> list[Event]:
+    """Return every step of a pattern, the first one first."""
+    query = (
+        select(_event)
+        .join(_pattern, _event.c.pattern_id == _pattern.c.id)
+        .where(_pattern.c.project == project, _pattern.c.name == name)
+        .order_by(_event.c.id)
+    )
+    return [
+        Event(
+            project=project,
+            name=name,
+            revision=row.revision,
+            from_state=None if row.from_state is None else State(row.from_state),
+            to_state=State(row.to_state),
+            author=row.author,
+            reason=row.reason,
+            evidence=row.evidence,
+            set_version=row.set_version,
+            at=row.at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def earlier_in_force(connection: Connection, record: PatternRecord) -> tuple[int, Any] | None:
+    """Return number and document of the revision that was in force before that of a record.
+
+    Where the record's revision brought an older one back, it counts as that older one: who goes
+    back twice goes back further, not forth to what was withdrawn.
+    """
+    here = _by_number(connection, record, record.revision)
+    place = here.revision if here.restores is None else here.restores
+    latest = select(func.max(_event.c.revision)).where(
+        _event.c.pattern_id == here.pattern_id,
+        _event.c.revision < place,
+        _event.c.to_state.in_([state.value for state in IN_FORCE]),
+    )
+    number = connection.execute(latest).scalar()
+    if number is None:
+        return None
+    found = _by_number(connection, record, number)
+    return (number if found.restores is None else found.restores), found.document
+
+
+def add_revision(
+    edit: Edit,
+    name: str,
+    document: dict[str, Any],
+    state: State,
+    note: Note,
+    *,
+    before: PatternRecord | None,
+    restores: int | None = None,
+) -> None:
+    """Write a new revision of a pattern, the first one if there is none before, and its event."""
+    number = 1 if before is None else before.revision + 1
+    key = _place(edit, name, number, state)
+    edit.connection.execute(
+        insert(_revision).values(
+            pattern_id=key,
+            revision=number,
+            document=document,
+            digest=content_hash(document),
+            author=note.author,
+            evidence=note.evidence,
+            restores=restores,
+            created_at=edit.at,
+        )
+    )
+    was_in_force = before is not None and before.state in IN_FORCE
+    changes_set = was_in_force or state in IN_FORCE
+    _record(edit, key, number, None, state, note, changes_set=changes_set)
+
+
+def move(edit: Edit, record: PatternRecord, to: State, note: Note) -> None:
+    """Write a step of a pattern to another state, and its event."""
+    key = _place(edit, record.name, record.revision, to)
+    changes_set = (record.state in IN_FORCE) != (to in IN_FORCE)
+    _record(edit, key, record.revision, record.state, to, note, changes_set=changes_set)
+
+
+def _by_number(connection: Connection, record: PatternRecord, number: int) -> Row[Any]:
+    return connection.execute(
+        select(_revision)
+        .join(_pattern, _pattern.c.id == _revision.c.pattern_id)
+        .where(
+            _pattern.c.project == record.project,
+            _pattern.c.name == record.name,
+            _revision.c.revision == number,
+        )
+    ).one()
+
+
+def _place(edit: Edit, name: str, number: int, state: State) -> int:
+    """Write where a pattern stands; return its id."""
+    values = {"revision": number, "state": state.value, "updated_at": edit.at}
+    same = and_(_pattern.c.project == edit.project, _pattern.c.name == name)
+    known: int | None = edit.connection.execute(select(_pattern.c.id).where(same)).scalar()
+    if known is not None:
+        edit.connection.execute(update(_pattern).where(same).values(values))
+        return known
+    made = edit.connection.execute(
+        insert(_pattern)
+        .values(project=edit.project, name=name, created_at=edit.at, **values)
+        .returning(_pattern.c.id)
+    )
+    key: int = made.scalar_one()
+    return key
+
+
+def _record(
+    edit: Edit,
+    key: int,
+    number: int,
+    origin: State | None,
+    to: State,
+    note: Note,
+    *,
+    changes_set: bool,
+) -> None:
+    edit.connection.execute(
+        insert(_event).values(
+            pattern_id=key,
+            revision=number,
+            from_state=None if origin is None else origin.value,
+            to_state=to.value,
+            author=note.author,
+            reason=note.reason,
+            evidence=note.evidence,
+            set_version=edit.change_set() if changes_set else None,
+            at=edit.at,
+        )
+    )

@@ -1,9 +1,9 @@
-"""The patterns in force in this process: those built in and those the application registered."""
+"""The patterns in force in this process: built in, pushed by Core, registered by the application."""
 
 from __future__ import annotations
 
 import threading
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from arc_protocol.patterns import Origin, Pattern, PatternSet
 
@@ -29,6 +29,7 @@ class PatternRegistry:
 
     def __init__(self) -> None:
         self._local: Dict[str, Pattern] = {}
+        self._pushed: Dict[str, Pattern] = {}
         self._compiled: Optional[PatternSet] = None
         self.forget()
 
@@ -37,17 +38,14 @@ class PatternRegistry:
         self._lock = threading.Lock()
 
     # A fork must find the patterns as they were before a change or are after it. So what is
-    # compiled goes first, and each change is one step.
+    # compiled goes first, and each change is one step. No mapping is changed in place.
 
     def add(self, pattern: Pattern) -> None:
         """Put a local pattern in force; one of the same name is replaced."""
         with self._lock:
             self._compiled = None
-            if pattern.name in self._local:
-                others = {k: v for k, v in self._local.items() if k != pattern.name}
-                self._local = {**others, pattern.name: pattern}
-            else:
-                self._local[pattern.name] = pattern
+            others = {k: v for k, v in self._local.items() if k != pattern.name}
+            self._local = {**others, pattern.name: pattern}
 
     def remove(self, name: str) -> bool:
         """Take a local pattern out of force; False when there is none of that name."""
@@ -55,8 +53,32 @@ class PatternRegistry:
             if name not in self._local:
                 return False
             self._compiled = None
-            del self._local[name]
+            self._local = {k: v for k, v in self._local.items() if k != name}
             return True
+
+    def push(self, patterns: Iterable[Pattern]) -> None:
+        """Put these in force in place of all that were pushed before.
+
+        Compiles them, which takes its time: not for a thread that makes calls. Calls go on with the
+        patterns before until all is done.
+        """
+        pushed = {pattern.name: pattern for pattern in patterns}
+        while True:
+            local, before = self._local, self._compiled
+            made = _compile(local, pushed)
+            if before is not None:
+                made.prepare(before)
+            with self._lock:
+                if self._local is local:  # the application has registered nothing meanwhile
+                    self._compiled = None
+                    self._pushed = pushed
+                    self._compiled = made
+                    return
+
+    def overridden(self) -> List[str]:
+        """Return the names of pushed patterns that give way to local ones."""
+        local = self._local
+        return [name for name in self._pushed if name in local]
 
     def current(self) -> PatternSet:
         """Return the set in force; immutable, so a call under way keeps the one it began with."""
@@ -65,5 +87,13 @@ class PatternRegistry:
             with self._lock:
                 compiled = self._compiled  # which another thread may have made meanwhile
                 if compiled is None:
-                    compiled = self._compiled = PatternSet([*BUILT_IN, *self._local.values()])
+                    compiled = self._compiled = _compile(self._local, self._pushed)
         return compiled
+
+
+def _compile(local: Mapping[str, Pattern], pushed: Mapping[str, Pattern]) -> PatternSet:
+    """Make the set of which each name is there once, local before pushed before built in."""
+    replaced = {**pushed, **local}
+    built_in = [pattern for pattern in BUILT_IN if pattern.name not in replaced]
+    remaining = [pattern for pattern in pushed.values() if pattern.name not in local]
+    return PatternSet([*built_in, *remaining, *local.values()])

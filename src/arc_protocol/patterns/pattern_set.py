@@ -114,6 +114,12 @@ class PatternSet:
             self._known[key] = found
         return found
 
+    def prepare(self, used: PatternSet) -> None:
+        """Find the candidates for the models that another set has met, so that no call has to."""
+        for provider, operation, model in list(used._known):
+            scope = {} if model is MISSING else {"model": model}
+            self.candidates(provider, operation, scope)  # type: ignore[arg-type]  # as it was asked
+
     def _gather(
         self, provider: Optional[str], operation: Optional[str], model: object
     ) -> Optional[Candidates]:

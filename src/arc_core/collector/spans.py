@@ -1,0 +1,170 @@
+"""Turns OTLP spans into call records; each span on its own, so that a bad one spoils no other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from google.protobuf.message import DecodeError
+
+from arc_core.collector import envelope, events, foreign
+from arc_core.collector.attributes import BODY, COLUMN, OLD, Surroundings, decode, surroundings
+from arc_core.collector.names import AT
+from arc_core.collector.values import RejectedError
+from arc_core.model.calls import LATEST_TIME, CallBatch
+
+SPAN_LIMIT = 4 * 1024 * 1024
+"""Bytes of one encoded span."""
+
+_SENTENCES = 3
+_LATEST_NS = LATEST_TIME * 1000
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
+
+_PROJECT, _RECEIVED_AT = AT["project"], AT["received_at"]
+_START_TIME, _DURATION_MS = AT["start_time"], AT["duration_ms"]
+_TRACE_ID, _SPAN_ID, _PARENT_ID = AT["trace_id"], AT["span_id"], AT["parent_span_id"]
+_OPERATION, _MODEL, _ERROR_TYPE = AT["operation"], AT["request_model"], AT["error_type"]
+_ATTRIBUTES, _BODY = AT["attributes"], AT["body"]
+
+
+class Reading:
+    """What was found in one request; `project` and `received_at` (microseconds) go to all rows."""
+
+    def __init__(self, project: str, received_at: int) -> None:
+        self.ignored = 0
+        """Spans that are no LLM calls."""
+        self.rejected: Counter[str] = Counter()
+        """Spans that cannot be stored, by reason."""
+        self.sentences: list[str] = []
+        """What is wrong with the first of them."""
+        self._rows: list[list[Any]] = []
+        self._base = foreign.UNKNOWN.copy()
+        self._base[_PROJECT] = project
+        self._base[_RECEIVED_AT] = received_at
+
+    @property
+    def accepted(self) -> int:
+        """Calls that were found."""
+        return len(self._rows)
+
+    def batch(self) -> CallBatch:
+        """Return the calls."""
+        batch = CallBatch()
+        if self._rows:
+            batch.columns = [list(column) for column in zip(*self._rows)]
+        return batch
+
+    def reject(self, problem: RejectedError) -> None:
+        """Count a span that cannot be stored."""
+        self.rejected[problem.reason] += 1
+        if len(self.sentences) < _SENTENCES:
+            position = self.accepted + self.ignored + self.rejected.total()
+            self.sentences.append(f"span {position}: {problem}")
+
+    def add(self, resource: bytes, scope: bytes, spans: Iterable[bytes]) -> None:
+        """Take encoded spans with the encoded resource and scope that they belong to."""
+        try:
+            around = surroundings(resource, scope)
+        except RejectedError as problem:
+            for _ in spans:
+                self.reject(problem)
+            return
+        base = self._base.copy()
+        for at, value in around.columns:
+            base[at] = value
+        for encoded in spans:
+            try:
+                row = _row(encoded, base.copy(), around)
+            except RejectedError as problem:
+                self.reject(problem)
+                continue
+            if row is None:
+                self.ignored += 1
+            else:
+                self._rows.append(row)
+
+
+def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | None:
+    """Complete and return the record of a call; None for a span that is no call."""
+    if len(encoded) > SPAN_LIMIT:
+        raise RejectedError("size", f"it has {len(encoded)} bytes, at most {SPAN_LIMIT} are taken")
+    try:
+        span = envelope.Span.FromString(encoded)
+        title = span.name.decode()
+    except (DecodeError, UnicodeDecodeError):
+        raise RejectedError("encoding", "it is no OTLP, or its name is no UTF-8") from None
+    body: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    older: dict[str, Any] = {}
+    for each in span.attributes:
+        where, at, value = decode(each)
+        if where == COLUMN:
+            row[at] = value
+        elif where == BODY:
+            body[at] = _as_json(value)
+        elif where == OLD:
+            older[at] = value
+        else:
+            rest[at] = value
+    if older or not row[_OPERATION]:
+        foreign.fill(row, older, rest)
+    if not foreign.is_call(row, rest):
+        return None
+    _identify(row, span)
+    if span.status or span.events or row[_ERROR_TYPE]:
+        events.fill(row, body, span)
+    if title != f"{row[_OPERATION]} {row[_MODEL]}":
+        rest["span.name"] = title
+    row[_ATTRIBUTES] = _attributes(rest, around)
+    if body:
+        row[_BODY] = orjson.dumps(body).decode()
+    return row
+
+
+def _identify(row: list[Any], span: Any) -> None:
+    """Fill in ids and times."""
+    trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_span_id
+    if len(trace_id) != 16 or trace_id == _NO_TRACE:
+        raise RejectedError("ids", f"its trace id must be 16 bytes, not {_shown(trace_id)}")
+    if len(span_id) != 8 or span_id == _NO_SPAN:
+        raise RejectedError("ids", f"its span id must be 8 bytes, not {_shown(span_id)}")
+    if parent_id and len(parent_id) != 8:
+        raise RejectedError("ids", f"its parent's id must be 8 bytes, not {_shown(parent_id)}")
+    start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
+    if not 0 < start_ns < _LATEST_NS:
+        raise RejectedError("times", f"it starts {start_ns} ns after 1970, not before 2105")
+    if not start_ns <= end_ns < _LATEST_NS:
+        raise RejectedError("times", f"it starts {start_ns} ns after 1970, but ends at {end_ns}")
+    row[_TRACE_ID] = trace_id.hex()
+    row[_SPAN_ID] = span_id.hex()
+    if parent_id != _NO_SPAN:
+        row[_PARENT_ID] = parent_id.hex()
+    row[_START_TIME] = start_ns // 1000
+    row[_DURATION_MS] = (end_ns - start_ns) / 1e6
+
+
+def _shown(id_: bytes) -> str:
+    return "all zero" if id_ and not any(id_) else str(len(id_))
+
+
+def _attributes(rest: dict[str, Any], around: Surroundings) -> str:
+    """Return one JSON object; the span's own attributes go before those of its resource."""
+    if not rest:
+        return around.json
+    if not around.others.keys().isdisjoint(rest):
+        return orjson.dumps({**around.others, **rest}).decode()
+    separator = "," if around.others else ""
+    return f"{orjson.dumps(rest).decode()[:-1]}{separator}{around.json[1:]}"
+
+
+def _as_json(value: Any) -> Any:
+    """Return JSON that came as text as it is, anything else as a value."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            orjson.loads(value)
+        except ValueError:
+            return value
+        return orjson.Fragment(value)
+    return value

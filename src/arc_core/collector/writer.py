@@ -1,0 +1,252 @@
+"""Groups the calls of many requests into few inserts, and tells each when its calls are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from arc_core.collector.counters import Counters
+from arc_core.collector.names import AT
+from arc_core.collector.refusals import (
+    BufferFullError,
+    RefusedError,
+    UnavailableError,
+    UnstorableError,
+)
+from arc_core.model.calls import CallBatch
+from arc_core.storage import CallStore, StoreError, StoreFullError
+
+_logger = logging.getLogger("arc.core")
+
+_IDENTITY = [AT[name] for name in ("project", "trace_id", "span_id", "start_time", "duration_ms")]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to insert, and how much may wait."""
+
+    group_rows: int = 8192
+    group_bytes: int = 32 * 1024 * 1024
+    group_wait_s: float = 0.2
+    """The longest that the first request of a group waits for others."""
+    buffer_rows: int = 64 * 1024
+    buffer_bytes: int = 128 * 1024 * 1024
+    """Of encoded requests."""
+    attempts: int = 3
+    """Inserts of one group, before its senders are asked to send again."""
+    pause_s: float = 0.25
+    """Before the second attempt; twice as long before each further one."""
+    retry_after_s: float = 1.0
+    """What senders are told when the buffer is full."""
+    trouble_retry_after_s: float = 5.0
+    """What senders are told when the store fails."""
+    full_retry_after_s: float = 30.0
+    """What senders are told when the disk is full."""
+
+
+class _Request:
+    __slots__ = ("arrived_at", "batch", "size", "stored")
+
+    def __init__(self, batch: CallBatch, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.batch = batch
+        self.size = size
+        self.arrived_at = loop.time()
+        self.stored: asyncio.Future[None] = loop.create_future()
+
+
+class Writer:
+    """Inserts calls in groups; all methods belong to one event loop.
+
+    While one group is being inserted the next one grows, up to what `limits` allow; beyond that
+    requests are refused. No call is dropped: each is stored, or its sender told that it is not.
+    """
+
+    def __init__(self, store: CallStore, counters: Counters, limits: Limits | None = None) -> None:
+        self._store = store
+        self._counters = counters
+        self._limits = limits or Limits()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="arc-insert")
+        self._queue: deque[_Request] = deque()
+        self._queued_rows = 0
+        self._queued_bytes = 0
+        self._rows = 0
+        self._bytes = 0
+        self._due = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: type[Exception] | None = None
+
+    def start(self) -> None:
+        """Begin to insert; on the event loop that is running."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="arc-writer")
+
+    async def close(self) -> None:
+        """Refuse what comes from now on, insert what is waiting, and end."""
+        self._closing = True
+        self._due.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    def reserve(self, size: int) -> None:
+        """Set room aside for an encoded request of so many bytes, before work is spent on it.
+
+        `write` or `release` gives it back. Raises `BufferFullError` or `UnavailableError`.
+        """
+        if self._closing:
+            raise UnavailableError(
+                "Arc Core is stopping; send again.", retry_after_s=self._limits.retry_after_s
+            )
+        too_many = self._rows >= self._limits.buffer_rows
+        # one request alone is taken whatever its size: it would never be
+        if too_many or (self._bytes and self._bytes + size > self._limits.buffer_bytes):
+            raise BufferFullError(
+                f"Arc Core has {self._rows} calls and {self._bytes} bytes waiting to be stored; "
+                "send again later.",
+                retry_after_s=self._limits.retry_after_s,
+            )
+        self._account(0, size)
+
+    def release(self, size: int) -> None:
+        """Give the room for a request back that does not come to be written."""
+        self._account(0, -size)
+
+    async def write(self, batch: CallBatch, size: int) -> None:
+        """Return when these calls, of a request of so many bytes, are stored.
+
+        They are stored also when the caller does not wait. Raises `UnavailableError`, after which
+        the sender shall send them again, or `UnstorableError`.
+        """
+        loop = asyncio.get_running_loop()
+        request = _Request(batch, size, loop)
+        self._queue.append(request)
+        self._queued_rows += len(batch)
+        self._queued_bytes += size
+        self._account(len(batch), 0)
+        self._set_alarm(loop)
+        await request.stored
+
+    def _account(self, rows: int, size: int) -> None:
+        self._rows += rows
+        self._bytes += size
+        self._counters.waiting_calls.set(self._rows)
+        self._counters.waiting_bytes.set(self._bytes)
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See to it that the group is inserted in time, and at once when it is large enough."""
+        limits = self._limits
+        if self._queued_rows >= limits.group_rows or self._queued_bytes >= limits.group_bytes:
+            self._due.set()
+        elif self._alarm is None:
+            self._alarm = loop.call_at(
+                self._queue[0].arrived_at + limits.group_wait_s, self._due.set
+            )
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue or not self._closing:
+            await self._due.wait()
+            if not self._closing:
+                self._due.clear()
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            group = self._take()
+            if self._queue:
+                self._set_alarm(loop)
+            if group:
+                await self._store_group(group)
+
+    def _take(self) -> list[_Request]:
+        limits = self._limits
+        group: list[_Request] = []
+        rows = size = 0
+        while self._queue and rows < limits.group_rows and size < limits.group_bytes:
+            request = self._queue.popleft()
+            group.append(request)
+            rows += len(request.batch)
+            size += request.size
+        self._queued_rows -= rows
+        self._queued_bytes -= size
+        return group
+
+    async def _store_group(self, group: Sequence[_Request]) -> None:
+        problem: Exception | None = None
+        for attempt in range(self._limits.attempts):
+            if attempt:
+                await asyncio.sleep(self._limits.pause_s * 2 ** (attempt - 1))
+            problem = await self._insert(group)
+            if not isinstance(problem, StoreError) or isinstance(problem, StoreFullError):
+                break
+        self._report(problem)
+        if problem is not None and not isinstance(problem, StoreError) and len(group) > 1:
+            # something that the store cannot take: find out whose it is
+            for request in group:
+                await self._store_group([request])
+            return
+        refusal = self._refusal(problem)
+        for request in group:
+            self._account(-len(request.batch), -request.size)
+            if request.stored.done():  # the sender has given up
+                continue
+            if refusal is None:
+                request.stored.set_result(None)
+            else:
+                request.stored.set_exception(refusal)
+
+    async def _insert(self, group: Sequence[_Request]) -> Exception | None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._insert_now, group)
+        except Exception as problem:
+            return problem
+        return None
+
+    def _insert_now(self, group: Sequence[_Request]) -> None:
+        batch = group[0].batch
+        if len(group) > 1:
+            batch = CallBatch()
+            for request in group:
+                batch.extend(request.batch)
+        with self._counters.insert_s.time():
+            self._store.insert(batch, token=token(batch))
+
+    def _refusal(self, problem: Exception | None) -> RefusedError | None:
+        if problem is None:
+            return None
+        if isinstance(problem, StoreFullError):
+            after_s = self._limits.full_retry_after_s
+            return UnavailableError(str(problem), retry_after_s=after_s)
+        if isinstance(problem, StoreError):
+            after_s = self._limits.trouble_retry_after_s
+            return UnavailableError(str(problem), retry_after_s=after_s)
+        return UnstorableError(
+            f"Arc Core cannot store these calls, by a fault of its own: {problem}."
+        )
+
+    def _report(self, problem: Exception | None) -> None:
+        """Log the beginning and the end of trouble, not each group of it."""
+        kind = None if problem is None else type(problem)
+        if kind is self._trouble:
+            return
+        self._trouble = kind
+        if problem is None:
+            _logger.info("Calls are stored again.")
+        elif isinstance(problem, StoreError):
+            _logger.error("Calls are not stored, senders keep them for now: %s", problem)
+        else:
+            _logger.error("Calls cannot be stored.", exc_info=problem)
+
+
+def token(batch: CallBatch) -> str:
+    """Return what names the content of a batch, whenever it was received."""
+    digest = hashlib.sha256()
+    for at in _IDENTITY:
+        digest.update(repr(batch.columns[at]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""What the HTTP interface works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from arc_core.web.live import LiveCalls
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from starlette.routing import BaseRoute
+
+    from arc_core.registry.registry import Registry
+    from arc_core.storage import CallStore
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of Core that the interface shows, and how it is opened."""
+
+    store: CallStore
+    registry: Registry
+    live: LiveCalls
+    metrics: CollectorRegistry
+    unready: Callable[[], str | None]
+    """Says in a sentence why Core cannot take calls now; None when it can. May block."""
+    demand_key: bool
+    """Whether callers must show an API key; without, only this machine may call."""
+    routes: Sequence[BaseRoute] = ()
+    """Further routes, which look after keys themselves."""
+    now: Callable[[], datetime] = _now
+    started_at: datetime = field(default_factory=_now)

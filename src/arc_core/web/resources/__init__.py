@@ -1,0 +1,16 @@
+"""The endpoints, one file per resource, each with its part of the table in `ENDPOINTS`."""
+
+from __future__ import annotations
+
+from arc_core.web.resources import calls, failures, info, keys, patterns, runtimes, statistics
+
+ENDPOINTS = (
+    *info.ENDPOINTS,
+    *patterns.ENDPOINTS,
+    *failures.ENDPOINTS,
+    *calls.ENDPOINTS,
+    *statistics.ENDPOINTS,
+    *runtimes.ENDPOINTS,
+    *keys.ENDPOINTS,
+)
+"""The whole interface; routes and their description are made from it."""

@@ -54,6 +54,11 @@ class Arc:
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
         service_name: Optional[str] = None,
+        tls_ca: Optional[str] = None,
+        tls_cert: Optional[str] = None,
+        tls_key: Optional[str] = None,
+        shutdown_timeout: Optional[float] = None,
+        disable: Optional[bool] = None,
     ) -> None:
         given = {
             "endpoint": endpoint,
@@ -63,6 +68,11 @@ class Arc:
             "mode": mode,
             "capture_content": capture_content,
             "service_name": service_name,
+            "tls_ca": tls_ca,
+            "tls_cert": tls_cert,
+            "tls_key": tls_key,
+            "shutdown_timeout": shutdown_timeout,
+            "disable": disable,
         }
         with _lock:
             self._arguments.update({k: v for k, v in given.items() if v is not None})

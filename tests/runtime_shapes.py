@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-import openai
+from openai.types.chat import ChatCompletion
+
+import sdk_features
 
 RISKY: Dict[str, Any] = {
     "model": "gpt-4.1",
@@ -46,7 +48,7 @@ def _streaming_response(client: Any) -> Any:
 
 
 def _post(client: Any) -> Any:
-    return client.post("/chat/completions", body=dict(RISKY), cast_to=object)["id"]
+    return client.post("/chat/completions", body=dict(RISKY), cast_to=ChatCompletion).id
 
 
 def _stream_helper(client: Any) -> Any:
@@ -67,7 +69,6 @@ def _responses_helper(client: Any) -> Any:
 SHAPES: Dict[str, Callable[[Any], Any]] = {
     "create": lambda client: client.chat.completions.create(**RISKY).id,
     "stream": _stream,
-    "stream in a with block": _stream_in_block,
     "raw": _raw,
     "raw stream": _raw_stream,
     "post": _post,
@@ -80,14 +81,17 @@ SHAPES: Dict[str, Callable[[Any], Any]] = {
         ).id
     ),
 }
-_COMPLETIONS = openai.resources.chat.completions.Completions
-if hasattr(_COMPLETIONS, "with_streaming_response"):
+if sdk_features.STREAMS_CLOSE:
+    SHAPES["stream in a with block"] = _stream_in_block
+if sdk_features.STREAMING_RESPONSE:
     SHAPES["streaming response"] = _streaming_response
-if hasattr(_COMPLETIONS, "parse"):
+if sdk_features.PARSE:
     SHAPES["parse"] = lambda client: client.chat.completions.parse(**RISKY).id
-if hasattr(_COMPLETIONS, "stream"):
+if sdk_features.STREAM_HELPER:
     SHAPES["stream helper"] = _stream_helper
-if hasattr(openai.resources, "Responses"):
+if sdk_features.BETA_CHAT:
+    SHAPES["beta parse"] = lambda client: client.beta.chat.completions.parse(**RISKY).id
+if sdk_features.RESPONSES:
     SHAPES["responses"] = lambda client: client.responses.create(**RISKY_INPUT).id
     SHAPES["responses stream"] = _responses_stream
     SHAPES["responses parse"] = lambda client: client.responses.parse(**RISKY_INPUT).id
@@ -132,9 +136,9 @@ ASYNC_SHAPES: Dict[str, Callable[[Any], Any]] = {
     "raw": _async_raw,
     "raw stream": _async_raw_stream,
 }
-if hasattr(_COMPLETIONS, "with_streaming_response"):
+if sdk_features.STREAMING_RESPONSE:
     ASYNC_SHAPES["streaming response"] = _async_streaming_response
-if hasattr(_COMPLETIONS, "stream"):
+if sdk_features.STREAM_HELPER:
     ASYNC_SHAPES["stream helper"] = _async_stream_helper
-if hasattr(openai.resources, "Responses"):
+if sdk_features.RESPONSES:
     ASYNC_SHAPES["responses"] = _async_responses

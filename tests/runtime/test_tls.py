@@ -19,10 +19,7 @@ from runtime_shapes import RISKY
 from telemetry.receiver import Receiver, free_port, wait_until
 
 trustme = pytest.importorskip("trustme")
-_PAST = {
-    "not_before": datetime.datetime(2020, 1, 1),
-    "not_after": datetime.datetime(2021, 1, 1),
-}
+_PAST = {"not_after": datetime.datetime(2021, 1, 1)}
 
 
 class Authority:

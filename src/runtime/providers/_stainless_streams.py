@@ -116,7 +116,7 @@ def _sync_methods(origin: Any) -> Dict[str, Any]:
         origin.close(self)
         _abandon(self)
 
-    return {**_common(origin), "__stream__": stream, "close": close}
+    return _methods(origin, stream, close)
 
 
 def _async_methods(origin: Any) -> Dict[str, Any]:
@@ -127,17 +127,22 @@ def _async_methods(origin: Any) -> Dict[str, Any]:
         await origin.close(self)
         _abandon(self)
 
-    return {**_common(origin), "__stream__": stream, "close": close}
+    return _methods(origin, stream, close)
 
 
-def _common(origin: Any) -> Dict[str, Any]:
-    return {
+def _methods(origin: Any, stream: Any, close: Any) -> Dict[str, Any]:
+    methods = {
         "__module__": origin.__module__,
         "__qualname__": origin.__qualname__,
         "__doc__": origin.__doc__,
         "__del__": _abandon,
         "_arc_exchange": None,
+        "__stream__": stream,
     }
+    # streams of openai before 1.6 have none, and applications ask for it before they call it
+    if hasattr(origin, "close"):
+        methods["close"] = close
+    return methods
 
 
 class _AsyncChunks:

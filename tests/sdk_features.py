@@ -1,0 +1,17 @@
+"""What the installed OpenAI SDK can do, asked of the SDK itself and never of its version."""
+
+from __future__ import annotations
+
+import openai
+
+_COMPLETIONS = openai.resources.chat.completions.Completions
+_BETA = getattr(openai.resources, "Beta", None)
+
+STREAMS_CLOSE = hasattr(openai.Stream, "close")
+"""Streams have `close` and can head a `with` block."""
+STREAMING_RESPONSE = hasattr(_COMPLETIONS, "with_streaming_response")
+PARSE = hasattr(_COMPLETIONS, "parse")
+STREAM_HELPER = hasattr(_COMPLETIONS, "stream")
+BETA_CHAT = hasattr(_BETA, "chat")
+"""`parse` and `stream` where they were before they were part of `chat.completions`."""
+RESPONSES = hasattr(openai.resources, "Responses")

@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine
+import psycopg
 
 MISSING = (
     "PostgreSQL is not installed; run scripts/install-test-services as root, "
@@ -55,19 +54,19 @@ class PostgresServer:
         """End the server at once, as if it had crashed."""
         self._pg_ctl("stop", "-m", "immediate")
 
-    def database(self) -> str:
-        """Make an empty database; return its URL."""
-        name = f"test_{uuid.uuid4().hex}"
-        engine = create_engine(self._url("postgres", "postgresql+psycopg"))
-        with engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        engine.dispose()
-        return self._url(name, "postgresql").render_as_string()
+    def empty_database(self) -> str:
+        """Empty the database, ending every connection to it; return its URL.
 
-    def _url(self, database: str, driver: str) -> URL:
-        query = {"host": str(self._folder)}
-        return URL.create(driver, username="arc", database=database, query=query)
+        Much faster than a new one for each test.
+        """
+        with psycopg.connect(f"host={self._folder} user=arc dbname=postgres") as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+        return f"postgresql://arc@/postgres?host={self._folder}"
 
     def _pg_ctl(self, *arguments: str) -> None:
         data = str(self._folder / "data")

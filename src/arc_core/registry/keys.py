@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from arc_core.registry.access import Access
 from arc_core.registry.database import Database
 from arc_core.registry.edit import Edit
 
+_SECRET = re.compile(r"arc_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 KNOWN_FOR = timedelta(seconds=2)
 """So long a key that another process has revoked may still be taken."""
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -88,7 +90,8 @@ class Keys:
 
     def authenticate(self, secret: str) -> Key | None:
         """Return the valid key of a secret, or None."""
-        if not secret.isascii() or not secret.startswith("arc_"):
+        shape = _SECRET.fullmatch(secret)
+        if shape is None:
             return None
         digest, now = _sha256(secret), self._clock()
         with self._lock:
@@ -96,7 +99,7 @@ class Keys:
             known = memory.get(digest)
         if known is not None and timedelta(0) <= now - known[1] < KNOWN_FOR:
             return known[0]
-        key = self._read(secret, digest)
+        key = self._read(shape[1], digest)
         with self._lock:
             if key is None:
                 memory.pop(digest, None)
@@ -108,8 +111,7 @@ class Keys:
             self._note_use(key, now)
         return key
 
-    def _read(self, secret: str, digest: str) -> Key | None:
-        key_id = secret.split("_")[1]
+    def _read(self, key_id: str, digest: str) -> Key | None:
         query = select(tables.key).where(tables.key.c.id == key_id)
         with self._database.transaction(Access.READ) as connection:
             row = connection.execute(query).one_or_none()

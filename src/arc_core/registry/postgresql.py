@@ -39,6 +39,13 @@ _PROBLEMS = {
 }
 """What to say by PostgreSQL's error code."""
 
+_CONNECTING = {
+    "authentication failed": _PROBLEMS["28P01"],
+    "pg_hba.conf": _PROBLEMS["28000"],
+    "does not exist": _PROBLEMS["3D000"],
+    "too many": _PROBLEMS["53300"],
+}
+
 
 def location(url: URL) -> str:
     """Return what people call the database, without the password."""
@@ -110,10 +117,13 @@ def listener(opened: Engine) -> Listener:
 
 def explain(problem: Exception) -> str | None:
     """Return what is wrong and what to do, if it is known."""
+    from psycopg import OperationalError
+
     code = getattr(problem, "sqlstate", None)
-    known = _PROBLEMS.get(code or "")
-    if known is None and code is None and "password authentication failed" in str(problem):
-        return _PROBLEMS["28P01"]  # while connecting, libpq passes on texts alone
-    if known is None and (code is None or code.startswith(("08", "57P"))):
-        return "cannot be reached; check that PostgreSQL runs there"
-    return known
+    if code is not None and not code.startswith(("08", "57P")):
+        return _PROBLEMS.get(code)
+    if not isinstance(problem, OperationalError):
+        return None
+    text = str(problem)  # while connecting, libpq passes on texts alone
+    known = next((meaning for part, meaning in _CONNECTING.items() if part in text), None)
+    return known or "cannot be reached; check that PostgreSQL runs there"

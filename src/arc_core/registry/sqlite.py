@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from arc_core.registry.access import Access
 from arc_core.registry.errors import RegistryError, RegistryUnavailableError
 
-_WAIT_S = 10
-"""So long a transaction waits for that of another process."""
+_WAIT_S = "10"
+"""So long a transaction waits for that of another process; `?timeout=` in the URL changes it."""
 
 BEGIN: dict[Access, tuple[str, ...]] = {
     Access.READ: ("BEGIN",),
@@ -41,10 +41,10 @@ def location(url: URL) -> str:
 def engine(url: URL) -> Engine:
     """Open the file, readable by its owner alone when it is new."""
     path = url.database
-    if url.query or not path or path == ":memory:" or path.startswith("file:"):
+    if set(url.query) - {"timeout"} or not path or path == ":memory:" or path.startswith("file:"):
         raise RegistryError(
-            "The registry's address names no file; write sqlite:///registry.db, or with four "
-            "slashes for an absolute path."
+            "The registry's address names no file, or has unknown options; write "
+            "sqlite:///registry.db, or with four slashes for an absolute path."
         )
     try:
         # SQLite would make it readable for all; the -wal and -shm files take over these rights
@@ -54,14 +54,16 @@ def engine(url: URL) -> Engine:
             f"The registry {path} cannot be opened for writing: {problem.strerror}; "
             "check that its folder is there and that this user may write both."
         ) from None
-    made = create_engine(url, connect_args={"timeout": _WAIT_S})
+    if "timeout" not in url.query:
+        url = url.update_query_dict({"timeout": _WAIT_S})
+    made = create_engine(url)
     event.listen(made, "connect", _connected)
     return made
 
 
 def prepare(opened: Engine) -> None:
     """Check the file, and switch to a write-ahead log, so that readers never wait for writers."""
-    deadline = time.monotonic() + _WAIT_S
+    deadline = time.monotonic() + float(_WAIT_S)
     with opened.connect() as plain, plain.execution_options(arc_access=None) as connection:
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if found != "ok":

@@ -40,7 +40,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'registry.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.database()
+    return server.empty_database()
 
 
 @pytest.fixture

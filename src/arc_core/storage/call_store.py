@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from arc_core.model.calls import LATEST_TIME
 from arc_protocol.errors import ArcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from arc_core.model.calls import CallBatch
 
 Row = dict[str, Any]
 """A record or a group by field name; times are microseconds since 1970 UTC, as in `CallBatch`."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DIGITS = len(str(LATEST_TIME))
 
 MAX_CALLS = 1000
 """The most records that one question gets."""
@@ -55,12 +59,36 @@ class CallQuery:
     before: str | None = None
     """Calls older than this one: `cursor` of the last row of the previous page."""
     limit: int = 100
-    """At most `MAX_CALLS`."""
+    """From 1 to `MAX_CALLS`."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_CALLS:
+            raise ValueError(f"limit is {self.limit}: choose one from 1 to {MAX_CALLS}")
+        for moment in (self.since, self.until):
+            if moment is not None:
+                microseconds(moment)
+        if self.before is not None:
+            position(self.before)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as the store counts time."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: give one, as in 2026-11-24T12:00:00Z")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def cursor(row: Row) -> str:
     """Return what to give as `CallQuery.before` to go on after this row."""
     return f"{row['start_time']}-{row['span_id']}"
+
+
+def position(cursor: str) -> tuple[int, str]:
+    """Return the start time and the span id of a cursor."""
+    time, _, span_id = cursor.partition("-")
+    if not (time.isascii() and time.isdigit() and len(time) <= _DIGITS and span_id):
+        raise ValueError(f"{cursor!r} is no cursor: take start_time-span_id of the last call")
+    return int(time), span_id
 
 
 @dataclass(frozen=True)

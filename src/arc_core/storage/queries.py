@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Union
 
 from arc_core.model.calls import Column, Kind
+from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.schema import CALLS
 
 if TYPE_CHECKING:
@@ -20,13 +21,6 @@ _GROUP = "provider, operation, status_code, error_code, error_param, error_type"
 
 SETTINGS = """
 SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"""
-
-
-def microseconds(moment: datetime) -> int:
-    """Return a moment as the store counts time."""
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: give one, as in 2026-11-24T12:00:00Z")
-    return round(moment.timestamp() * 1_000_000)
 
 
 def _field(column: Column) -> str:
@@ -194,11 +188,3 @@ FROM {database}.calls AS calls FINAL {where}
 GROUP BY time ORDER BY time{SETTINGS}""",
         where.parameters,
     )
-
-
-def position(cursor: str) -> tuple[int, str]:
-    """Return the start time and the span id of a cursor."""
-    time, _, span_id = cursor.partition("-")
-    if not (time.isascii() and time.isdigit() and span_id):
-        raise ValueError(f"{cursor!r} is no cursor: take start_time-span_id of the last call")
-    return int(time), span_id

@@ -10,6 +10,7 @@ from typing import Optional, Sequence
 from arc_protocol.version import __version__
 
 _COMMANDS = {
+    "core": ("arc_core._server.command", "run Arc Core, the service behind a fleet of Runtimes"),
     "demo": ("arc_cli.demo", "see Arc at work, without a key and without a network"),
     "simulate": ("arc_simulator", "run a provider simulator that fails as the real ones do"),
     "run": ("arc_cli.run", "run a program under Arc without changing it"),

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -66,8 +66,17 @@ class Writer:
     requests are refused. No call is dropped: each is stored, or its sender told that it is not.
     """
 
-    def __init__(self, store: CallStore, counters: Counters, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        store: CallStore,
+        counters: Counters,
+        limits: Limits | None = None,
+        *,
+        stored: Callable[[CallBatch], None] = lambda batch: None,
+    ) -> None:
+        """`stored` is given each batch once it is in the store, in a thread."""
         self._store = store
+        self._stored = stored
         self._counters = counters
         self._limits = limits or Limits()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="arc-insert")
@@ -216,6 +225,7 @@ class Writer:
                 batch.extend(request.batch)
         with self._counters.insert_s.time():
             self._store.insert(batch, token=token(batch))
+        self._stored(batch)
 
     def _refusal(self, problem: Exception | None) -> RefusedError | None:
         if problem is None:

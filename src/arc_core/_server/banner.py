@@ -1,0 +1,41 @@
+"""What `arc core` says when it is ready: where data is, where to send, what to do next."""
+
+from __future__ import annotations
+
+from arc_core.config import Settings
+from arc_core.registry.registry import Registry
+from arc_core.storage import CallStore
+from arc_protocol.version import __version__
+
+
+def banner(
+    settings: Settings, store: CallStore, registry: Registry, grpc_port: int, http_port: int
+) -> str:
+    """Return the text."""
+    secure = settings.tls_cert is not None
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if settings.host in ("0.0.0.0", "::"):
+        host = "localhost"
+    grpc_url = f"{'grpcs' if secure else 'grpc'}://{host}:{grpc_port}"
+    http_url = f"{'https' if secure else 'http'}://{host}:{http_port}"
+    info = store.info()
+    lines = [
+        f"Arc Core {__version__} is ready.",
+        f"  telemetry   {grpc_url}  (OTLP/gRPC; OTLP/HTTP at {http_url}/v1/traces)",
+        f"  REST        {http_url}/api/v1  (described at {http_url}/openapi.json)",
+        f"  calls       {info.calls:,} in {info.engine} {info.version}, {info.location}",
+        f"  patterns    {registry.location}",
+    ]
+    if settings.keys_required:
+        lines += [
+            "  keys        demanded; make one with",
+            f"              arc keys create NAME --data {settings.data}",
+        ]
+        if not secure and not settings.loopback:
+            lines.append(
+                "  warning     keys and prompts cross the network in clear text; "
+                "give --tls-cert and --tls-key"
+            )
+    key = " ARC_API_KEY=..." if settings.keys_required else ""
+    lines.append(f"  next        ARC_ENDPOINT={grpc_url}{key} arc run app.py")
+    return "\n".join(lines)

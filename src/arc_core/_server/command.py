@@ -1,0 +1,66 @@
+"""The command `arc core`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from arc_core._server import ports, tls
+from arc_core.config import SettingError, Settings, read
+from arc_protocol.errors import ArcError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run Core until it is told to end; return the exit code.
+
+    2 when settings cannot be used, 1 when a port or a store cannot be opened.
+    """
+    try:
+        settings = read(sys.argv[1:] if argv is None else argv, os.environ)
+        tls.check(settings)
+    except SettingError as problem:
+        return _refuse(problem, 2)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("arc.core").setLevel(settings.log_level)
+    try:
+        _run(settings)
+    except ArcError as problem:
+        return _refuse(problem, 1)
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    with ports.listen(settings.host, settings.http_port, "--http-port") as listener:
+        # imported late: a wrong setting or a taken port is told at once
+        from arc_core._server.banner import banner
+        from arc_core._server.core import serve
+        from arc_core._server.stores import open_stores
+
+        with open_stores(settings) as (store, registry):
+            http_port = listener.getsockname()[1]
+
+            def ready(grpc_port: int) -> None:
+                text = banner(settings, store, registry, grpc_port, http_port)
+                sys.stdout.write(f"{text}\n")
+                sys.stdout.flush()
+
+            _run_loop(serve(settings, store, registry, listener, ready))
+
+
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+def _refuse(problem: Exception, code: int) -> int:
+    for line in str(problem).splitlines():
+        sys.stderr.write(f"arc core: {line}\n")
+    return code

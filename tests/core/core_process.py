@@ -1,0 +1,78 @@
+"""Arc Core as a process of its own, for tests."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+READY = re.compile(r"(grpcs?://\S+:\d+) .*?\n.*?(https?://\S+:\d+)/api/v1", re.DOTALL)
+
+
+class CoreProcess:
+    """A Core that is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], banner: str) -> None:
+        self.process = process
+        self.banner = banner
+        found = READY.search(banner)
+        assert found, banner
+        self.grpc_url, self.http_url = found.groups()
+
+    @property
+    def address(self) -> str:
+        """Host and port of gRPC."""
+        return self.grpc_url.partition("://")[2]
+
+    def terminate(self) -> tuple[int, str]:
+        """Ask it to end; return the exit code and what it wrote to the log."""
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=30)
+        return self.process.returncode, log
+
+    def kill(self) -> None:
+        """End it with no warning."""
+        self.process.kill()
+        self.process.communicate(timeout=30)
+
+
+def run(*arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+    """Run `arc core` to its end, for starts that are refused."""
+    return subprocess.run(
+        [sys.executable, "-m", "arc_cli", "core", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@contextmanager
+def core(data: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> Iterator[CoreProcess]:
+    """Start a Core on these ports (gRPC, HTTP); it is killed at the end if it still runs."""
+    port, http_port = map(str, ports)
+    command = [sys.executable, "-m", "arc_cli", "core", "--data", str(data)]
+    process = subprocess.Popen(
+        [*command, "--port", port, "--http-port", http_port, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        banner = ""
+        for line in process.stdout:
+            banner += line
+            if line.startswith("  next "):
+                break
+        else:
+            raise RuntimeError(f"Core did not start: {process.communicate()[1]}")
+        yield CoreProcess(process, banner)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -14,6 +14,12 @@ _COMMANDS = {
     "demo": ("arc_cli.demo", "see Arc at work, without a key and without a network"),
     "simulate": ("arc_simulator", "run a provider simulator that fails as the real ones do"),
     "run": ("arc_cli.run", "run a program under Arc without changing it"),
+    "patterns": ("arc_cli.patterns", "list, add, pause, roll back, import, export ... patterns"),
+    "keys": ("arc_cli.keys", "make, list and revoke API keys"),
+    "status": ("arc_cli.status", "show how Arc Core is and which Runtimes are connected"),
+    "tail": ("arc_cli.tail", "show calls as they arrive"),
+    "failures": ("arc_cli.failures", "show what fails, the most frequent first"),
+    "calls": ("arc_cli.calls", "show finished calls"),
     "config": ("arc_cli.config", "show every setting, its value and where it comes from"),
 }
 """Commands by name: the module with `main(arguments)`, and what the command does."""

@@ -138,6 +138,11 @@ class Settings:
             return False
 
     @property
+    def registry_url(self) -> str:
+        """Where patterns and keys are: the database that was named, or a file beside the calls."""
+        return self.registry or f"sqlite:///{self.data / 'registry.db'}"
+
+    @property
     def keys_required(self) -> bool:
         """Whether callers must show an API key."""
         return bool(self.require_key) or not self.loopback

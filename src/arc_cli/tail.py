@@ -1,0 +1,78 @@
+"""`arc tail`: calls as they arrive at Arc Core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any, Dict, Sequence
+
+from arc_cli.calls import filter_options, filters, result
+from arc_cli.command import client, connection_options, run
+from arc_cli.core_client import CoreClient, CoreError
+from arc_cli.layout import clean, clock, cut, width
+
+_RETRY_S = 1.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print calls until interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="arc tail", description=__doc__, parents=[connection_options(), filter_options()]
+    )
+    parser.add_argument("-n", type=int, dest="count", help="end after so many calls")
+    options = parser.parse_args(argv)
+    if options.count is not None and options.count < 1:
+        parser.error("-n must be at least 1")
+    return run("arc tail", lambda: _print(client(options), options))
+
+
+def _print(core: CoreClient, options: argparse.Namespace) -> int:
+    left = options.count
+    connected = False
+    while True:
+        try:
+            for name, value in core.events("/calls/stream", **filters(options)):
+                if name == "connected":
+                    _note(options, "again there" if connected else f"watching {core.url}")
+                    connected = True
+                elif name == "dropped":
+                    _note(options, f"{value['count']} calls left out, they come too fast")
+                elif name == "call":
+                    print(json.dumps(value) if options.json else _line(value), flush=True)
+                    if left is not None:
+                        left -= 1
+                        if not left:
+                            return 0
+            _note(options, "Arc Core has ended the connection; trying again")
+        except CoreError:
+            if not connected:
+                raise
+        time.sleep(_RETRY_S)
+
+
+def _note(options: argparse.Namespace, text: str) -> None:
+    """Tell what is no call, apart from the calls."""
+    if not options.json or sys.stderr.isatty():
+        print(f"arc tail: {text}", file=sys.stderr, flush=True)
+
+
+def _line(call: Dict[str, Any]) -> str:
+    tokens = "/".join("-" if n is None else str(n) for n in _tokens(call))
+    parts = [
+        clock(call["start_time"]),
+        clean(call["service"] or "-"),
+        clean(call["request_model"] or call["operation"]),
+        f"{round(call['duration_ms'] or 0)} ms",
+        tokens,
+        clean(result(call)),
+    ]
+    if call["fix_outcome"] not in ("", "none"):
+        fields = ", ".join(call["fix_fields"])
+        parts.append(clean(f"{call['fix_outcome']} {', '.join(call['pattern_ids'])} ({fields})"))
+    return cut("  ".join(parts), width())
+
+
+def _tokens(call: Dict[str, Any]) -> Any:
+    return call["input_tokens"], call["output_tokens"]

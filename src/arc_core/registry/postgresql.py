@@ -32,6 +32,7 @@ _PROBLEMS = {
     "28P01": "refuses the password; check user and password in its address",
     "28000": "refuses the user; check its pg_hba.conf and the user in the address",
     "3D000": "is not there; make it with `createdb`",
+    "3F000": "has no schema to make tables in; let the user create tables in one",
     "42501": "does not allow it; let the user create tables in its schema",
     "53100": "has no room left on its disk; make room",
     "53300": "has no connection left; raise its max_connections",
@@ -42,6 +43,7 @@ _PROBLEMS = {
 _CONNECTING = {
     "authentication failed": _PROBLEMS["28P01"],
     "pg_hba.conf": _PROBLEMS["28000"],
+    'FATAL:  role "': _PROBLEMS["28000"],
     "does not exist": _PROBLEMS["3D000"],
     "too many": _PROBLEMS["53300"],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import Any
 
@@ -41,7 +42,14 @@ def location(url: URL) -> str:
 def engine(url: URL) -> Engine:
     """Open the file, readable by its owner alone when it is new."""
     path = url.database
-    if set(url.query) - {"timeout"} or not path or path == ":memory:" or path.startswith("file:"):
+    wait_s = url.query.get("timeout", _WAIT_S)
+    if (
+        set(url.query) - {"timeout"}
+        or not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", str(wait_s))
+        or not path
+        or path == ":memory:"
+        or path.startswith("file:")
+    ):
         raise RegistryError(
             "The registry's address names no file, or has unknown options; write "
             "sqlite:///registry.db, or with four slashes for an absolute path."
@@ -49,14 +57,13 @@ def engine(url: URL) -> Engine:
     try:
         # SQLite would make it readable for all; the -wal and -shm files take over these rights
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as problem:
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or problem
         raise RegistryUnavailableError(
-            f"The registry {path} cannot be opened for writing: {problem.strerror}; "
+            f"The registry {path} cannot be opened for writing: {why}; "
             "check that its folder is there and that this user may write both."
         ) from None
-    if "timeout" not in url.query:
-        url = url.update_query_dict({"timeout": _WAIT_S})
-    made = create_engine(url)
+    made = create_engine(url.update_query_dict({"timeout": wait_s}))
     event.listen(made, "connect", _connected)
     return made
 

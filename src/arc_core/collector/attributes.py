@@ -11,20 +11,27 @@ from typing import Any
 
 import orjson
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from arc_core.collector.names import CONTENT, CURRENT, OLDER, RESOURCE, flattened_content
 from arc_core.collector.values import RejectedError, plain, read
+from arc_protocol import semconv
 
 COLUMN, OLD, BODY, REST = range(4)
-"""Where an attribute goes: to a column, to one that no present name fills, or elsewhere."""
+"""Where an attribute goes: to a column, to one that no present name fills, or elsewhere.
+
+A value for the body is ready for `orjson`.
+"""
 
 Attribute = tuple[int, Any, Any]
 """Where it goes, position of the column or name of the attribute, value."""
 
 _LONGEST = 256
 _MOST = 16 * 1024
+_UNIQUE = frozenset((semconv.RESPONSE_ID, semconv.ARC_INTERCEPTION_DURATION))
+"""Not worth remembering."""
+_CONTENT = {name.encode(): name for name in CONTENT}
 _LONGEST_RESOURCE = 4096
 _MOST_RESOURCES = 1024
 
@@ -39,20 +46,28 @@ def decode(encoded: bytes) -> Attribute:
     found = _remembered.get(encoded)
     if found is None:
         found = _decode(encoded)
-        if len(encoded) <= _LONGEST:
-            if len(_remembered) >= _MOST:
-                _remembered.clear()
-            _remembered[encoded] = found
     return found
 
 
 def _decode(encoded: bytes) -> Attribute:
+    if len(encoded) > _LONGEST:
+        name, text = _long_content(encoded)
+        if name:
+            return BODY, name, _as_json(text)
     try:
         attribute = KeyValue.FromString(encoded)
     except DecodeError:
         shown = encoded[:40].decode("ascii", "replace")
         raise RejectedError("encoding", f"an attribute is no UTF-8 or no OTLP: {shown!r}") from None
-    name, value = attribute.key, attribute.value
+    decoded = _sorted(attribute.key, attribute.value)
+    if len(encoded) <= _LONGEST and attribute.key not in _UNIQUE:
+        if len(_remembered) >= _MOST:
+            _remembered.clear()
+        _remembered[encoded] = decoded
+    return decoded
+
+
+def _sorted(name: str, value: AnyValue) -> Attribute:
     if name in CURRENT:
         at, as_ = CURRENT[name]
         found = read(name, value, as_)
@@ -62,8 +77,55 @@ def _decode(encoded: bytes) -> Attribute:
         found = read(name, value, OLDER[name][1])
         if found is not None:
             return OLD, name, found
-    where = BODY if name in CONTENT or flattened_content(name) else REST
-    return where, name, plain(value)
+    if name not in CONTENT and not flattened_content(name):
+        return REST, name, plain(value)
+    if value.HasField("string_value"):
+        return BODY, name, _as_json(value.string_value.encode())
+    return BODY, name, plain(value)
+
+
+def _long_content(encoded: bytes) -> tuple[str, bytes]:
+    """Return name and text of an attribute that holds content, or nothing.
+
+    The same as `KeyValue` finds, without copying the text twice: a `KeyValue` is 1: key, 2: value,
+    and that is 1: text. Anything else is left to it.
+    """
+    key_end = 2 + encoded[1]
+    name = _CONTENT.get(encoded[2:key_end])
+    if name is None or encoded[0] != 0x0A or encoded[key_end] != 0x12:
+        return "", b""
+    size, at = _varint(encoded, key_end + 1)
+    if at + size != len(encoded) or encoded[at] != 0x0A:
+        return "", b""
+    size, at = _varint(encoded, at + 1)
+    return (name, encoded[at:]) if at + size == len(encoded) else ("", b"")
+
+
+def _varint(encoded: bytes, at: int) -> tuple[int, int]:
+    """Return a number of at most four bytes, as many as a span can have, and where it ends."""
+    value = 0
+    for shift in (0, 7, 14, 21):
+        byte = encoded[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+    return value, at
+
+
+def _as_json(text: bytes) -> Any:
+    """Return JSON that came as text as it is, and other text as text."""
+    if text[:1] in (b"[", b"{"):
+        try:
+            orjson.loads(text)
+        except ValueError:
+            pass
+        else:
+            return orjson.Fragment(text)
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise RejectedError("encoding", f"an attribute is no UTF-8: {text[:40]!r}") from None
 
 
 class Surroundings:

@@ -103,7 +103,7 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
         if where == COLUMN:
             row[at] = value
         elif where == BODY:
-            body[at] = _as_json(value)
+            body[at] = value
         elif where == OLD:
             older[at] = value
         else:
@@ -158,13 +158,3 @@ def _attributes(rest: dict[str, Any], around: Surroundings) -> str:
     separator = "," if around.others else ""
     return f"{orjson.dumps(rest).decode()[:-1]}{separator}{around.json[1:]}"
 
-
-def _as_json(value: Any) -> Any:
-    """Return JSON that came as text as it is, anything else as a value."""
-    if isinstance(value, str) and value[:1] in ("[", "{"):
-        try:
-            orjson.loads(value)
-        except ValueError:
-            return value
-        return orjson.Fragment(value)
-    return value

@@ -23,6 +23,8 @@ from arc_core.storage import CallStore, StoreError, StoreFullError
 
 _logger = logging.getLogger("arc.core")
 
+_BUSY = 3
+"""How many times as long as the last insert took, a group may wait."""
 _IDENTITY = [AT[name] for name in ("project", "trace_id", "span_id", "start_time", "duration_ms")]
 
 
@@ -33,7 +35,9 @@ class Limits:
     group_rows: int = 8192
     group_bytes: int = 32 * 1024 * 1024
     group_wait_s: float = 0.2
-    """The longest that the first request of a group waits for others."""
+    """The longest that the first request of a group waits for others while inserts are quick."""
+    busy_wait_s: float = 1.0
+    """The longest that it waits when they are slow: fewer, larger groups cost less."""
     buffer_rows: int = 64 * 1024
     buffer_bytes: int = 128 * 1024 * 1024
     """Of encoded requests."""
@@ -87,6 +91,7 @@ class Writer:
         self._bytes = 0
         self._due = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._wait_s = self._limits.group_wait_s
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._trouble: type[Exception] | None = None
@@ -153,9 +158,7 @@ class Writer:
         if self._queued_rows >= limits.group_rows or self._queued_bytes >= limits.group_bytes:
             self._due.set()
         elif self._alarm is None:
-            self._alarm = loop.call_at(
-                self._queue[0].arrived_at + limits.group_wait_s, self._due.set
-            )
+            self._alarm = loop.call_at(self._queue[0].arrived_at + self._wait_s, self._due.set)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -210,11 +213,16 @@ class Writer:
                 request.stored.set_exception(refusal)
 
     async def _insert(self, group: Sequence[_Request]) -> Exception | None:
-        loop = asyncio.get_running_loop()
+        loop, limits = asyncio.get_running_loop(), self._limits
+        started_at = loop.time()
         try:
             await loop.run_in_executor(self._thread, self._insert_now, group)
         except Exception as problem:
             return problem
+        finally:
+            took_s = loop.time() - started_at
+            self._counters.insert_s.observe(took_s)
+            self._wait_s = min(max(limits.group_wait_s, _BUSY * took_s), limits.busy_wait_s)
         return None
 
     def _insert_now(self, group: Sequence[_Request]) -> None:
@@ -223,8 +231,7 @@ class Writer:
             batch = CallBatch()
             for request in group:
                 batch.extend(request.batch)
-        with self._counters.insert_s.time():
-            self._store.insert(batch, token=token(batch))
+        self._store.insert(batch, token=token(batch))
         self._stored(batch)
 
     def _refusal(self, problem: Exception | None) -> RefusedError | None:
@@ -258,5 +265,5 @@ def token(batch: CallBatch) -> str:
     """Return what names the content of a batch, whenever it was received."""
     digest = hashlib.sha256()
     for at in _IDENTITY:
-        digest.update(repr(batch.columns[at]).encode())
+        digest.update("\0".join(map(str, batch.columns[at])).encode())
     return digest.hexdigest()

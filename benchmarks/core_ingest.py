@@ -1,0 +1,282 @@
+"""Spans per second from OTLP to acknowledged storage: `python -m benchmarks.core_ingest`.
+
+Core's collector and its embedded store run in a process of their own on one core, the senders in
+this one on another. Every call has ids of its own and about 2 KB of messages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
+from prometheus_client import CollectorRegistry, generate_latest
+
+from arc_core.collector.counters import Counters
+from arc_core.collector.grpc_service import SERVER_OPTIONS, trace_service
+from arc_core.collector.intake import Intake
+from arc_core.collector.writer import Writer
+from arc_core.storage import open_call_store
+from benchmarks.core_storage import MODELS, SERVICES, WORDS
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+WAITING_CALLS = 16 * 1024
+"""Calls under way at any time, in however many requests."""
+DISTINCT_CALLS = 8192
+ID_OF_TRACE, ID_OF_SPAN = b"TRACE-ID-BENCH-I", b"SPAN-ID-"
+
+
+def main() -> None:
+    """Print spans per second and what they cost for each size of batch."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--batches", type=int, nargs="+", default=[512, 64, 16])
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve)
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    for spans in arguments.batches:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "benchmarks.core_ingest", "--serve", folder]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+                os.sched_setaffinity(server.pid, {cores[0]})
+                assert server.stdout is not None
+                port = int(server.stdout.readline())
+                os.sched_setaffinity(0, {cores[-1]})
+                try:
+                    measure(port, server.pid, spans, arguments.seconds)
+                finally:
+                    server.send_signal(signal.SIGTERM)
+                    left = server.stdout.read()
+                for line in left.splitlines():
+                    if "arc_core_insert_seconds_" in line and "bucket" not in line:
+                        print("   ", line)
+            os.sched_setaffinity(0, cores)
+            counted(Path(folder))
+
+
+def measure(port: int, pid: int, spans: int, seconds: float) -> None:
+    """Send for a while and print the figures."""
+    templates = payloads(spans)
+    size = sum(map(len, templates)) / len(templates) / spans
+    asyncio.run(load(port, templates, spans, seconds / 4))  # until the engine has its memory
+    before_mb, before_s, started = resident_mb(pid), cpu_s(pid), time.monotonic()
+    sent, refused = asyncio.run(load(port, templates, spans, seconds))
+    took_s, used_s = time.monotonic() - started, cpu_s(pid) - before_s
+    after_mb = resident_mb(pid)
+    print(
+        f"{spans:4} spans of {size:.0f} B per request: {sent / took_s:8,.0f} spans/s,"
+        f" {used_s / sent * 1e6:5.1f} µs CPU per span ({sent / used_s:,.0f} spans per core-second),"
+        f" {used_s / took_s:.2f} cores busy, {refused} requests refused,"
+        f" {before_mb:.0f} -> {after_mb:.0f} MB",
+        flush=True,
+    )
+    global TOTAL
+    TOTAL += sent
+
+
+TOTAL = 0
+
+
+async def load(
+    port: int, templates: list[bytearray], spans: int, seconds: float
+) -> tuple[int, int]:
+    """Keep requests under way until the time is over; return calls acknowledged and refusals."""
+    sent = refused = 0
+    deadline = time.monotonic() + seconds
+    rng = random.Random()
+    channels = [
+        grpc.aio.insecure_channel(
+            f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]
+        )
+        for _ in range(8)
+    ]
+
+    async def sender(number: int) -> None:
+        nonlocal sent, refused
+        export = channels[number % len(channels)].unary_unary(
+            EXPORT, response_deserializer=ExportTraceServiceResponse.FromString
+        )
+        while time.monotonic() < deadline:
+            payload = renewed(templates[rng.randrange(len(templates))], rng)
+            try:
+                answer = await export(payload)
+            except grpc.aio.AioRpcError as problem:
+                if problem.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    raise
+                refused += 1
+                await asyncio.sleep(0.1)
+                continue
+            assert not answer.partial_success.rejected_spans, answer
+            sent += spans
+
+    await asyncio.gather(*(sender(number) for number in range(max(8, WAITING_CALLS // spans))))
+    for channel in channels:
+        await channel.close()
+    return sent, refused
+
+
+def payloads(spans: int) -> list[bytearray]:
+    """Return encoded requests whose ids `renewed` replaces."""
+    rng = random.Random(7)
+    return [
+        bytearray(request(spans, rng).SerializeToString())
+        for _ in range(max(1, DISTINCT_CALLS // spans))
+    ]
+
+
+def renewed(template: bytearray, rng: random.Random) -> bytes:
+    """Return a request with new ids and times."""
+    payload = bytearray(template)
+    now_ns = time.time_ns()
+    at = payload.find(ID_OF_TRACE)
+    while at >= 0:
+        payload[at : at + 16] = rng.randbytes(16)
+        payload[at + 18 : at + 26] = rng.randbytes(8)  # after tag and length of the span's id
+        started_at = payload.index(b"\x39START-AT", at)
+        duration_ns = rng.randrange(100_000_000, 3_000_000_000)
+        struct.pack_into("<Q", payload, started_at + 1, now_ns - duration_ns)
+        struct.pack_into("<Q", payload, started_at + 10, now_ns)
+        at = payload.find(ID_OF_TRACE, at)
+    return bytes(payload)
+
+
+def request(spans: int, rng: random.Random) -> ExportTraceServiceRequest:
+    """Return a request of one Runtime as it would send it."""
+    made = ExportTraceServiceRequest()
+    sent = made.resource_spans.add()
+    runtime = rng.randbytes(16).hex()
+    resource = {
+        "service.name": rng.choice(SERVICES), "service.instance.id": runtime,
+        "host.name": "worker-7", "process.pid": rng.randrange(100, 9999),
+        "telemetry.sdk.name": "arc", "telemetry.sdk.language": "python",
+        "telemetry.sdk.version": "0.2.0", "arc.runtime.version": "0.2.0", "arc.runtime.id": runtime,
+    }  # fmt: skip
+    fill(sent.resource.attributes, resource)
+    scope = sent.scope_spans.add()
+    scope.scope.name = "arc"
+    for _ in range(spans):
+        span = scope.spans.add(
+            trace_id=ID_OF_TRACE,
+            span_id=ID_OF_SPAN,
+            start_time_unix_nano=int.from_bytes(b"START-AT", "little"),
+            end_time_unix_nano=int.from_bytes(b"ENDED-AT", "little"),
+            kind=3,
+        )
+        fill(span.attributes, call(rng))
+        span.name = f"chat {span.attributes[0].value.string_value}"
+        if rng.random() < 0.044:
+            span.status.code, span.status.message = 2, "Unsupported value: 'temperature'"
+            fill(span.attributes, {"error.type": "openai.BadRequestError", "arc.error.code": "x"})
+    return made
+
+
+def call(rng: random.Random) -> dict[str, Any]:
+    """Return the attributes of one call."""
+    model = rng.choice(MODELS)
+    question = " ".join(rng.choices(WORDS, k=300))
+    reply = " ".join(rng.choices(WORDS, k=110))
+    return {
+        "gen_ai.request.model": model, "gen_ai.request.temperature": rng.choice([0, 0.2, 0.7, 1]),
+        "gen_ai.request.top_p": 0.5, "gen_ai.request.max_tokens": rng.choice([256, 1024, 4096]),
+        "openai.api.type": "chat_completions", "gen_ai.response.id": f"chatcmpl-{rng.random()}",
+        "gen_ai.response.model": model, "gen_ai.usage.input_tokens": rng.randrange(20, 4000),
+        "gen_ai.usage.output_tokens": rng.randrange(1, 1000),
+        "gen_ai.response.finish_reasons": ["stop"], "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai", "server.address": "api.openai.com", "server.port": 443,
+        "arc.interception.duration": rng.random() * 1e-5,
+        "arc.patterns.revision": "7056344362e02c62", "arc.pattern.ids": ["lower-temperature"],
+        "arc.pattern.revisions": [3], "arc.fix.outcome": "applied",
+        "arc.fix.fields": ["temperature"],
+        "arc.fix.diff": '[{"op": "replace", "path": "/temperature", "value": 0.7}]',
+        "gen_ai.output.messages":
+            f'[{{"role":"assistant","parts":[{{"type":"text","content":"{reply}"}}]}}]',
+        "gen_ai.input.messages":
+            f'[{{"role":"user","parts":[{{"type":"text","content":"{question}"}}]}}]',
+    }  # fmt: skip
+
+
+def fill(attributes: Any, described: dict[str, Any]) -> None:
+    """Add attributes in OTLP's form."""
+    kinds = {str: "string_value", int: "int_value", float: "double_value"}
+    for name, value in described.items():
+        attribute = attributes.add(key=name)
+        if isinstance(value, list):
+            attribute.value.array_value.CopyFrom(ArrayValue())
+            for each in value:
+                setattr(attribute.value.array_value.values.add(), kinds[type(each)], each)
+        else:
+            setattr(attribute.value, kinds[type(value)], value)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process and its threads have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+def counted(folder: Path) -> None:
+    """Say whether everything that was acknowledged is in the store."""
+    code = (
+        "import sys; from pathlib import Path; from arc_core.storage import open_call_store;"
+        "store = open_call_store(None, Path(sys.argv[1])); info = store.info();"
+        "print(f'    stored {info.calls:,} calls in {info.size_bytes / info.calls:.0f} B each');"
+        "store.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+
+
+def serve(folder: Path) -> None:
+    """Run the collector and an embedded store until SIGTERM."""
+    import uvloop
+
+    uvloop.run(collect(folder))
+
+
+async def collect(folder: Path) -> None:
+    """Serve OTLP/gRPC on a free port, which is printed."""
+    registry = CollectorRegistry()
+    counters = Counters(registry)
+    store = open_call_store(None, folder)
+    writer = Writer(store, counters)
+    intake = Intake(writer, lambda key: "default", counters)
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    server.add_generic_rpc_handlers((trace_service(intake),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    writer.start()
+    await server.start()
+    print(port, flush=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await server.stop(5)
+    await writer.close()
+    intake.close()
+    store.close()
+    print(generate_latest(registry).decode())
+
+
+if __name__ == "__main__":
+    main()

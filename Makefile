@@ -8,6 +8,7 @@ demo: .venv/ready
 	$(BIN)/arc demo
 
 test: .venv/ready
+	scripts/install-test-services
 	$(BIN)/pytest
 
 check: .venv/ready

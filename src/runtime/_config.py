@@ -17,6 +17,7 @@ _logger = logging.getLogger("arc")
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
+_LONGEST_S = 3600
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -61,6 +62,12 @@ def _address(value: Any) -> str:
     text = _text(value)
     _endpoint.parse(text)
     return text
+
+
+def _seconds(value: Any) -> float:
+    if not isinstance(value, bool) and 0 <= float(value) <= _LONGEST_S:
+        return float(value)
+    raise SettingError(f"write a number of seconds from 0 to {_LONGEST_S}")
 
 
 class Setting(NamedTuple):
@@ -111,7 +118,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "shutdown_timeout",
         "ARC_SHUTDOWN_TIMEOUT",
         2.0,
-        lambda value: max(0.0, float(value)),
+        _seconds,
         "seconds that the end of the program may wait for telemetry to be delivered",
     ),
 )
@@ -142,7 +149,7 @@ def read(
     folder: Optional[Path] = None,
 ) -> Settings:
     """Read every setting; a bad value is logged in one sentence and the default is used."""
-    file, where = _project_file(folder or Path.cwd())
+    file, where = _project_file(folder)
     _warn_of_unknown(file, where)
     values: Dict[str, Any] = {}
     sources: Dict[str, str] = {}
@@ -175,8 +182,12 @@ def _complaint(setting: Setting, source: str, given: Any, problem: Exception) ->
     )
 
 
-def _project_file(folder: Path) -> Tuple[Mapping[str, Any], str]:
+def _project_file(folder: Optional[Path]) -> Tuple[Mapping[str, Any], str]:
     """Return `[tool.arc]` of the nearest pyproject.toml and the file's name."""
+    try:
+        folder = folder or Path.cwd()
+    except OSError:  # the program's folder has been removed
+        return {}, "pyproject.toml"
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
         try:
@@ -186,10 +197,16 @@ def _project_file(folder: Path) -> Tuple[Mapping[str, Any], str]:
         if "tool.arc" not in text:
             return {}, str(path)
         try:
-            return _toml(text).get("tool", {}).get("arc", {}), str(path)
-        except ValueError as problem:
-            _logger.warning("%s cannot be read, so its [tool.arc] is ignored: %s.", path, problem)
-            return {}, str(path)
+            table = _toml(text).get("tool", {}).get("arc", {})
+            if isinstance(table, dict):
+                return table, str(path)
+            problem = "it is no table"
+        except AttributeError:
+            problem = "tool is no table"
+        except ValueError as fault:
+            problem = str(fault)
+        _logger.warning("%s: [tool.arc] cannot be used and is ignored: %s.", path, problem)
+        return {}, str(path)
     return {}, "pyproject.toml"
 
 

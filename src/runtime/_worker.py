@@ -18,6 +18,8 @@ _CHECK = 63
 _WAKE_AT = 256
 _PERIOD_S = 1.0
 _FORK_WAIT_S = 0.25
+_LONGEST_S = 86_400.0
+"""More than this is for ever; an event can wait for 292 years and raises beyond."""
 
 
 class _Request:
@@ -75,18 +77,20 @@ class Worker:
         if waiting >= self._limit:
             self.dropped += 1
             return
-        queue.append(item)
         if not waiting & _CHECK or self._thread is None:
             self._guarded("start", self.start, None)
+            queue = self._queue  # another one after a fork
             if waiting >= _WAKE_AT:
                 self._awake.set()
+        queue.append(item)
 
     def start(self) -> None:
         """Start the thread unless it runs in this very process."""
         if self._pid != os.getpid():  # a fork that ran no Python hooks
             self.forget()
         with self._start_lock:
-            if self._thread is None:
+            # SystemExit, raised by code of the application, ends a thread without a word
+            if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
                 self._thread = threading.Thread(
                     target=self._run, args=(self._stop,), name="arc-worker", daemon=True
@@ -95,6 +99,7 @@ class Worker:
 
     def flush(self, timeout_s: float) -> bool:
         """Handle everything queued so far and `drain`; True when that ended in time and well."""
+        timeout_s = min(timeout_s, _LONGEST_S)
         return self._ask(_Request(drain_until=time.monotonic() + timeout_s), timeout_s)
 
     def catch_up(self, timeout_s: float) -> bool:
@@ -110,8 +115,11 @@ class Worker:
         self._awake.set()
         return request.done.wait(timeout_s) and request.well
 
-    def stop(self, timeout_s: float = _FORK_WAIT_S) -> bool:
-        """End the thread; what is queued stays and is handled when it starts again."""
+    def stop(self, timeout_s: float = _FORK_WAIT_S, *, patient: bool = False) -> bool:
+        """End the thread; what is queued stays and is handled when it starts again.
+
+        A `patient` caller lets a thread go on that does not end in time.
+        """
         with self._start_lock:
             thread, self._thread = self._thread, None
             self._stop.set()
@@ -119,11 +127,15 @@ class Worker:
             if thread is None or thread is threading.current_thread():
                 return True
             thread.join(timeout_s)
+            if patient and thread.is_alive():
+                # a second one must not work on the task beside it
+                self._thread = thread
+                self._stop.clear()
             return not thread.is_alive()
 
     def before_fork(self) -> None:
         """Leave no thread and no connection for a child to inherit; the next item restarts."""
-        if self._thread is not None and self.stop():
+        if self._thread is not None and self.stop(patient=True):
             self._guarded("suspend", self._task.suspend, None)
 
     def forget(self) -> None:

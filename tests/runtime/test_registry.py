@@ -85,8 +85,8 @@ def test_fork_while_patterns_are_compiled(
             monkeypatch.undo()
             with openai.OpenAI(base_url=space.base_url, api_key="k") as client:
                 client.chat.completions.create(**RISKY)
-            arc.register_pattern({"seed": 1}, {"seed": 2}, name="childs")
-            code = 0 if names(arc)[:2] == ["childs", "mine"] else 2
+            arc.register_pattern({"seed": 1}, {"seed": 2}, name="own")
+            code = 0 if names(arc)[:2] == ["own", "mine"] else 2
         finally:
             os._exit(code)
     go_on.set()

@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
@@ -30,7 +30,7 @@ _IDLE_S = 1.0
 _REFUSED_S = 60.0
 """Wait after an answer that sending again would not change, such as a wrong key."""
 _COMPRESS_FROM = 4096
-_OPTIONS = (
+_OPTIONS: Tuple[Tuple[str, Union[int, str]], ...] = (
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.use_local_subchannel_pool", 1),
@@ -184,13 +184,16 @@ class Exporter:
             ExportTraceServiceResponse,
         )
 
-        address = self._endpoint.address
+        address, options = self._endpoint.address, _OPTIONS
+        if self._endpoint.loopback:
+            # a proxy that the environment names for the world would look for it on its own machine
+            options = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
         if self._endpoint.tls:
             # read again for each connection: certificates are renewed while programs run
             credentials = grpc.ssl_channel_credentials(*tls_files.read(self._tls))
-            self._channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
+            self._channel = grpc.secure_channel(address, credentials, options=options)
         else:
-            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+            self._channel = grpc.insecure_channel(address, options=options)
         self._export = self._channel.unary_unary(
             _METHOD, response_deserializer=ExportTraceServiceResponse.FromString
         )

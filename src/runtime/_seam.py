@@ -73,7 +73,7 @@ def when_imported(name: str, action: Callable[[Any], None]) -> None:
         # waits where another thread is still in the middle of this import
         action(importlib.import_module(name))
 
-    if name in sys.modules:
+    if sys.modules.get(name) is not None:  # None: a program says that it must not be imported
         act(None)
         return
     import wrapt  # 15 ms that only an application without the SDK so far needs

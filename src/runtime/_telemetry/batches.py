@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 
 from arc_protocol.version import __version__
 
@@ -11,8 +12,11 @@ if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-_SPANS_LIMIT = 512
-_BATCH_LIMIT = 3_500_000
+    from runtime._telemetry.spool import Spool
+    from runtime._telemetry.spool_files import Name
+
+SPANS_LIMIT = 512
+BATCH_LIMIT = 3_500_000
 """Bytes; gRPC servers take 4 MiB by default."""
 BUFFER_LIMIT = 8 * 1024 * 1024
 
@@ -22,10 +26,15 @@ class Batch(NamedTuple):
 
     payload: bytes
     spans: int
+    files: Tuple[Name, ...] = ()
+    """Where it is on disk, when it is from there."""
 
 
 class Batches:
-    """Spans in the order they came, in batches; the oldest give way when there are too many."""
+    """Spans in the order they came, in batches.
+
+    The oldest go to disk, or give way without a `spool`, when there are too many.
+    """
 
     def __init__(
         self,
@@ -33,7 +42,9 @@ class Batches:
         drops: Callable[[str, int], None],
         *,
         limit: int = BUFFER_LIMIT,
+        spool: Optional[Spool] = None,
     ) -> None:
+        self._spool = spool
         self._resource = resource
         self._drops = drops
         self._limit = limit
@@ -44,32 +55,81 @@ class Batches:
 
     @property
     def spans(self) -> int:
-        """How many spans are held."""
+        """How many spans are held in memory."""
         return len(self._open) + sum(batch.spans for batch in self._closed)
+
+    @property
+    def kept(self) -> int:
+        """How many spans of this process are on disk."""
+        return self._spool.spans if self._spool else 0
+
+    @property
+    def bounds(self) -> str:
+        """How much is held until the oldest gives way, for people."""
+        if self._spool is not None and self._spool.active:
+            return "up to 64 MiB for 24 hours, on disk"
+        return f"up to {self._limit // 2**20} MiB"
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until there is something on disk that `take` held back."""
+        return self._spool.wait_s if self._spool else math.inf
 
     def add(self, span: Span) -> None:
         """Hold a span."""
         size = span.ByteSize()
-        if size > _BATCH_LIMIT:
+        if size > BATCH_LIMIT:
             self._drops("too_large", 1)
             return
-        if self._open_bytes + size > _BATCH_LIMIT or len(self._open) >= _SPANS_LIMIT:
+        if self._open_bytes + size > BATCH_LIMIT or len(self._open) >= SPANS_LIMIT:
             self._close()
         self._open.append(span)
         self._open_bytes += size
         while self._open_bytes + self._closed_bytes > self._limit and self._closed:
-            self._drops("buffer_full", self._pop().spans)
+            oldest = self._pop()
+            if self._spool is None or not self._spool.write(oldest):
+                self._drops("buffer_full", oldest.spans)
 
-    def take(self) -> Optional[Batch]:
-        """Return the oldest batch and hold it no longer; None when there is nothing."""
-        if not self._closed and self._open:
-            self._close()
-        return self._pop() if self._closed else None
+    def take(self, *, at_once: bool = False) -> Optional[Batch]:
+        """Return the batch to deliver next and hold it no longer; None when there is nothing.
+
+        What is on disk comes first when it is time for it, or `at_once`.
+        """
+        batch = self._spool.take(at_once=at_once) if self._spool else None
+        return batch or self._oldest()
 
     def put_back(self, batch: Batch) -> None:
         """Hold a batch again that could not be delivered now."""
+        if batch.files and self._spool:
+            self._spool.release()
+            return
         self._closed.appendleft(batch)
         self._closed_bytes += len(batch.payload)
+
+    def done(self, batch: Batch) -> None:
+        """Forget a batch that was delivered, or will never be."""
+        if self._spool:
+            self._spool.done(batch)
+
+    def release(self) -> None:
+        """Let other processes deliver what is on disk."""
+        if self._spool:
+            self._spool.release()
+
+    def spill(self) -> None:
+        """Move to disk what is held in memory, as far as possible."""
+        while self._spool is not None:
+            batch = self._oldest()
+            if batch is None:
+                return
+            if not self._spool.write(batch):
+                self.put_back(batch)
+                return
+
+    def _oldest(self) -> Optional[Batch]:
+        if not self._closed and self._open:
+            self._close()
+        return self._pop() if self._closed else None
 
     def _pop(self) -> Batch:
         batch = self._closed.popleft()

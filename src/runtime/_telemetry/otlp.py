@@ -15,7 +15,8 @@ from runtime._telemetry import greenlets
 from runtime._telemetry import tls as tls_files
 from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
 from runtime._telemetry.causes import cause
-from runtime._telemetry.retry import RETRYABLE, Backoff, requested_delay_s
+from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, Backoff, requested_delay_s
+from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFileError, TlsFiles
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _logger = logging.getLogger("arc")
 _METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DEADLINE_S = 10.0
 _IDLE_S = 1.0
+_OTHERS_S = 0.05
+"""Between two looks whether another process has delivered what this one has put on disk."""
 _REFUSED_S = 60.0
 """Wait after an answer that sending again would not change, such as a wrong key."""
 _COMPRESS_FROM = 4096
@@ -56,13 +59,14 @@ class Exporter:
         api_key: Optional[str] = None,
         tls: Optional[TlsFiles] = None,
         buffer_limit: int = BUFFER_LIMIT,
+        spool: Optional[Spool] = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._endpoint = endpoint
         self._api_key = api_key
         self._tls = tls or TlsFiles()
-        self._batches = Batches(resource, drops, limit=buffer_limit)
+        self._batches = Batches(resource, drops, limit=buffer_limit, spool=spool)
         self._drops = drops
         self._wake = wake
         self._clock = clock
@@ -88,8 +92,10 @@ class Exporter:
 
     @property
     def waiting(self) -> int:
-        """Spans that wait for delivery."""
-        return self._batches.spans + (self._sending[1].spans if self._sending else 0)
+        """Spans of this process that wait for delivery, also those on disk."""
+        sending = self._sending[1] if self._sending else None
+        in_flight = sending.spans if sending and not sending.files else 0
+        return self._batches.spans + self._batches.kept + in_flight
 
     def add(self, span: Span) -> None:
         """Take a span for delivery."""
@@ -97,6 +103,16 @@ class Exporter:
 
     def pump(self) -> float:
         """Take an answer that has come, send what is due; return seconds until the next time."""
+        wait_s = self._pump(at_once=False)
+        self._spill()
+        return wait_s
+
+    def _spill(self) -> None:
+        if self.state == "unreachable":
+            # at once, as the process may be killed at any moment
+            self._batches.spill()
+
+    def _pump(self, *, at_once: bool) -> float:
         if self._sending is not None:
             call, batch = self._sending
             if not call.done():
@@ -106,10 +122,10 @@ class Exporter:
         wait_s = self._not_before - self._clock()
         if wait_s > 0:
             return min(wait_s, _IDLE_S)
-        batch_due = self._batches.take()
+        batch_due = self._batches.take(at_once=at_once)
         if batch_due is not None:
             self._send(batch_due)
-        return _IDLE_S
+        return min(self._batches.wait_s, _IDLE_S)
 
     def drain(self, timeout_s: float) -> bool:
         """Deliver everything within the time given; a back-off under way is cut short once."""
@@ -118,14 +134,20 @@ class Exporter:
             self._not_before = 0.0
         while True:
             self._answered.clear()
-            self.pump()
-            if self._sending is None:
-                return self._batches.spans == 0
+            self._pump(at_once=True)
             left_s = deadline - self._clock()
-            if left_s <= 0:
+            if self._sending is not None:
+                if left_s <= 0:
+                    return False
+                if not self._sending[0].done():
+                    self._answered.wait(left_s)
+            elif self.waiting == 0:
+                return True
+            elif left_s <= 0 or self._not_before > self._clock():
+                self._spill()
                 return False
-            if not self._sending[0].done():
-                self._answered.wait(left_s)
+            else:
+                self._answered.wait(min(left_s, _OTHERS_S))
 
     def suspend(self) -> None:
         """Close the connection, keeping what is not delivered; `pump` opens a new one."""
@@ -134,27 +156,28 @@ class Exporter:
             self._sending = None
             call.cancel()
             self._batches.put_back(batch)
+        self._batches.release()
         self._disconnect()
 
     def close(self) -> None:
-        """End for good; what is not delivered is lost and counted."""
+        """End for good; what is not delivered goes to disk, or is lost and counted."""
         self.suspend()
+        self._batches.spill()
         if self._batches.spans:
             self._drops("shutdown", self._batches.spans)
 
     def _send(self, batch: Batch) -> None:
         if self._api_key and not (self._endpoint.tls or self._endpoint.loopback):
-            self._drops("refused", batch.spans)
             self._refuse(
-                "the API key would travel in clear text; write grpcs:// in front of the address"
+                batch,
+                "the API key would travel in clear text; write grpcs:// in front of the address",
             )
             return
         try:
             if self._channel is None:
                 self._connect()
         except TlsFileError as problem:
-            self._drops("refused", batch.spans)
-            self._refuse(str(problem))
+            self._refuse(batch, str(problem))
             return
         import grpc
 
@@ -218,13 +241,14 @@ class Exporter:
                 self._disconnect()
                 self._unreachable(code, call.details() or "")
         elif code == "RESOURCE_EXHAUSTED":
-            self._drops("too_large", batch.spans)
+            self._drop(batch, "too_large")
         else:
-            self._drops("refused", batch.spans)
-            self._refuse(f"it answered {code}: {call.details() or 'no reason given'}"[:300])
+            why = f"it answered {code}: {call.details() or 'no reason given'}"[:300]
+            self._refuse(batch, why, for_good=code not in OF_THE_SENDER)
 
     def _delivered(self, partial: Any, batch: Batch) -> None:
         self._backoff.reset()
+        self._batches.done(batch)
         rejected = min(partial.rejected_spans, batch.spans)
         self.sent += batch.spans - rejected
         if rejected:
@@ -245,13 +269,23 @@ class Exporter:
         self.state, self._why = "unreachable", why
         _logger.log(
             logging.WARNING if self._endpoint.explicit else logging.INFO,
-            "%s is not reachable: %s. Calls stay protected; telemetry waits for it (up to 8 MiB) "
-            "and is sent once it answers.",
+            "%s is not reachable: %s. Calls stay protected; telemetry waits for it (%s) and is "
+            "sent once it answers.",
             self._endpoint,
             why,
+            self._batches.bounds,
         )
 
-    def _refuse(self, why: str) -> None:
+    def _drop(self, batch: Batch, reason: str) -> None:
+        self._drops(reason, batch.spans)
+        if batch.files:
+            self._batches.done(batch)
+
+    def _refuse(self, batch: Batch, why: str, *, for_good: bool = False) -> None:
+        if batch.files and not for_good:
+            self._batches.put_back(batch)
+        else:
+            self._drop(batch, "refused")
         self._not_before = self._clock() + _REFUSED_S
         if self.state != "refused":
             self.state = "refused"

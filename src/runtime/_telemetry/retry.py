@@ -9,6 +9,8 @@ RETRYABLE = frozenset(
     ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
 )
 """gRPC status codes after which OTLP has a client send again (OTLP specification, failures)."""
+OF_THE_SENDER = frozenset(("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"))
+"""gRPC status codes that say nothing about what was sent: it may be taken another day."""
 _FIRST_S = 1.0
 _LONGEST_S = 60.0
 _RETRY_INFO = b"type.googleapis.com/google.rpc.RetryInfo"

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any, List, Mapping, Optional, Sequence
 
+from arc_protocol.recording import record
 from runtime._telemetry.content import TooLargeError, plain, to_json
 
 _REQUEST_LIMIT = 8 * 1024 * 1024
 _PATCH_LIMIT = 32 * 1024
 _ABSENT = object()
-
-_CONTENT_FIELDS = frozenset(
-    [
-        "contents",
-        "functions",
-        "input",
-        "instructions",
-        "messages",
-        "metadata",
-        "prediction",
-        "prompt",
-        "safety_identifier",
-        "stop",
-        "suffix",
-        "system",
-        "tools",
-        "user",
-    ]
-)
-"""Parameters that hold what people wrote or who they are."""
-_STRUCTURE = frozenset(["role", "type"])
-"""Keys inside those whose values are words of the API."""
-_SETTING_LENGTH = 64
-"""Longest string in any other parameter that passes for a setting."""
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:
@@ -84,17 +60,4 @@ def _differ(one: Any, other: Any) -> bool:
 
 def _shown(name: str, value: Any, capture_content: bool) -> Any:
     value = plain(value, limit=_REQUEST_LIMIT)
-    if capture_content:
-        return value
-    return _masked(value, name, 0 if name in _CONTENT_FIELDS else _SETTING_LENGTH)
-
-
-def _masked(value: Any, key: str, free: int) -> Any:
-    if isinstance(value, dict):
-        return {name: _masked(each, name, free) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(each, key, free) for each in value]
-    if isinstance(value, str) and len(value) > free and key not in _STRUCTURE:
-        digest = hashlib.sha256(value.encode()).hexdigest()[:16]
-        return f"sha256:{digest} ({len(value)} characters)"
-    return value
+    return value if capture_content else record({name: value})[name]

@@ -7,12 +7,10 @@ import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
-from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
-from runtime._telemetry import greenlets
-from runtime._telemetry import tls as tls_files
+from runtime._telemetry import channels, greenlets
 from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
 from runtime._telemetry.causes import cause
 from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, Backoff, requested_delay_s
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("arc")
 
-_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DEADLINE_S = 10.0
 _IDLE_S = 1.0
 _OTHERS_S = 0.05
@@ -33,13 +31,7 @@ _OTHERS_S = 0.05
 _REFUSED_S = 60.0
 """Wait after an answer that sending again would not change, such as a wrong key."""
 _COMPRESS_FROM = 4096
-_OPTIONS: Tuple[Tuple[str, Union[int, str]], ...] = (
-    ("grpc.enable_retries", 0),
-    ("grpc.service_config_disable_resolution", 1),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.primary_user_agent", f"arc-runtime/{__version__}"),
-    ("grpc.max_receive_message_length", 1024 * 1024),
-)
+_ANSWER_LIMIT = 1024 * 1024
 
 
 class Exporter:
@@ -202,23 +194,13 @@ class Exporter:
         return [("authorization", f"Bearer {self._api_key}")] if self._api_key else []
 
     def _connect(self) -> None:
-        import grpc
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
             ExportTraceServiceResponse,
         )
 
-        address, options = self._endpoint.address, _OPTIONS
-        if self._endpoint.loopback:
-            # a proxy that the environment names for the world would look for it on its own machine
-            options = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
-        if self._endpoint.tls:
-            # read again for each connection: certificates are renewed while programs run
-            credentials = grpc.ssl_channel_credentials(*tls_files.read(self._tls))
-            self._channel = grpc.secure_channel(address, credentials, options=options)
-        else:
-            self._channel = grpc.insecure_channel(address, options=options)
+        self._channel = channels.connect(self._endpoint, self._tls, message_limit=_ANSWER_LIMIT)
         self._export = self._channel.unary_unary(
-            _METHOD, response_deserializer=ExportTraceServiceResponse.FromString
+            METHOD, response_deserializer=ExportTraceServiceResponse.FromString
         )
 
     def _disconnect(self) -> None:

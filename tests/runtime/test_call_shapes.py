@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import Any, Callable, List
+from typing import Any, Callable, List, TypeVar, get_origin
 
 import openai
 import pytest
@@ -87,6 +87,42 @@ def test_caller_gets_the_sdks_own_types(arc: Arc, client: openai.OpenAI) -> None
 
 def public(kind: type) -> List[str]:
     return [name for name in dir(kind) if not name.startswith("_")]
+
+
+Chunk = openai.types.chat.ChatCompletionChunk
+ChunkType = TypeVar("ChunkType")
+
+
+class OwnStream(openai.Stream[Chunk]):
+    pass
+
+
+class OwnGenericStream(openai.Stream[ChunkType]):
+    pass
+
+
+@pytest.mark.parametrize(
+    "stream_cls", [openai.Stream[Chunk], OwnStream, OwnGenericStream[Chunk], OwnGenericStream]
+)
+def test_stream_class_given_by_the_application_works_as_without_arc(
+    stream_cls: Any, start: Any, client: openai.OpenAI
+) -> None:
+    """What the SDK makes of a stream class, or says about it, does not change."""
+
+    def outcome() -> Any:
+        body = {**RISKY, "stream": True}
+        try:
+            stream = client.post(
+                "/chat/completions", body=body, cast_to=Chunk, stream=True, stream_cls=stream_cls
+            )
+            own = isinstance(stream, get_origin(stream_cls) or stream_cls)
+            return own, [(type(chunk), chunk.choices[0].delta.content) for chunk in stream]
+        except (RuntimeError, TypeError) as error:
+            return type(error)
+
+    bare = outcome()
+    start()
+    assert outcome() == bare
 
 
 def test_callers_request_is_not_touched(arc: Arc, space: Any, client: openai.OpenAI) -> None:

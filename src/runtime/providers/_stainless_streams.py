@@ -11,7 +11,7 @@ import types
 import typing
 import weakref
 from itertools import islice
-from typing import Any, AsyncIterator, Dict, Iterator, Tuple
+from typing import Any, AsyncIterator, Dict, Iterator
 
 from runtime._flow import SLICE, Exchange
 
@@ -26,28 +26,21 @@ class ObservedStreams:
 
     def __init__(self, sync_class: type, async_class: type) -> None:
         self._methods = {sync_class: _sync_methods, async_class: _async_methods}
-        self._subclasses: Dict[type, type] = {}
-        self._seen: Dict[int, Tuple[Any, Any]] = {}
+        self._twins: Dict[Any, Any] = {}
 
     def observed(self, stream_cls: Any) -> Any:
         """Return the observed twin of `Stream[Chunk]`; anything unknown as it is."""
-        known = self._seen.get(id(stream_cls))
-        if known is not None and known[0] is stream_cls:
-            return known[1]
-        origin = typing.get_origin(stream_cls) or stream_cls
-        twin = stream_cls
-        if isinstance(origin, type) and issubclass(origin, tuple(self._methods)):
-            twin = self._subclass(origin)
-            if typing.get_args(stream_cls):
-                twin = twin[typing.get_args(stream_cls)]  # type: ignore[index]
-        if len(self._seen) >= _CACHE_LIMIT:  # an application may make new aliases for ever
-            self._seen.clear()
-        self._seen[id(stream_cls)] = (stream_cls, twin)
-        return twin
+        try:
+            return self._twins[stream_cls]
+        except KeyError:
+            if len(self._twins) >= _CACHE_LIMIT:  # an application may make new classes for ever
+                self._twins.clear()
+            twin = self._twins[stream_cls] = self._twin(stream_cls)
+            return twin
 
     def attach(self, exchange: Exchange, reply: Any) -> bool:
         """Let the exchange end with the stream `reply`; False when that is none of ours."""
-        if type(reply) in self._subclasses.values():
+        if hasattr(type(reply), "_arc_exchange"):
             reply._arc_exchange = exchange
             return True
         response = getattr(reply, "http_response", None)
@@ -57,16 +50,22 @@ class ObservedStreams:
         weakref.finalize(response, exchange.abandon).atexit = False
         return True
 
-    def _subclass(self, origin: type) -> type:
-        if origin not in self._subclasses:
-            make = next(make for base, make in self._methods.items() if issubclass(origin, base))
-            generic = bool(getattr(origin, "__parameters__", ()))
-            self._subclasses[origin] = types.new_class(
-                origin.__name__,
-                (origin[_T] if generic else origin,),  # type: ignore[index]
-                exec_body=lambda namespace: namespace.update(make(origin)),
-            )
-        return self._subclasses[origin]
+    def _twin(self, stream_cls: Any) -> Any:
+        origin = typing.get_origin(stream_cls) or stream_cls
+        bases = self._methods if isinstance(origin, type) else ()
+        base: Any = next((each for each in bases if issubclass(origin, each)), None)
+        if base is None:
+            return stream_cls
+        namespace = self._methods[base](origin)
+        chunk = typing.get_args(stream_cls)[:1]
+        if chunk:
+            # where the SDK looks for the type of chunks: among the arguments, from openai 1.6 on
+            # among the bases, and only there until 1.8
+            namespace["__orig_bases__"] = (base[chunk], typing.Generic[_T])  # type: ignore[index]
+        twin: Any = types.new_class(
+            origin.__name__, (origin,), exec_body=lambda body: body.update(namespace)
+        )
+        return twin[chunk] if chunk else twin
 
 
 def _claim(stream: Any) -> Any:

@@ -76,7 +76,9 @@ def test_given_ids_are_kept() -> None:
 def test_every_span_tells_who_answered_and_what_was_decided() -> None:
     """Also a call that no pattern concerned names the set that said so."""
     call = finished_call()
-    assert attributes(span_of(call, session="run-1")) == {
+    told = attributes(span_of(call, session="run-1"))
+    request = json.loads(told.pop("arc.request"))
+    assert told == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "server.address": "api.openai.com",
@@ -94,6 +96,17 @@ def test_every_span_tells_who_answered_and_what_was_decided() -> None:
         "arc.interception.duration": 0.000002,
         "arc.session": "run-1",
     }
+    assert (request["model"], request["temperature"]) == ("gpt-4.1", 1.2)
+
+
+def test_the_recorded_request_has_no_words_and_is_the_one_before_the_fix() -> None:
+    """Core learns from what applications ask for; what people wrote is not needed."""
+    call = finished_call(COOLER, body={**BODY, "user": "me@example.org"})
+    request = json.loads(attributes(span_of(call))["arc.request"])
+    assert request["temperature"] == BODY["temperature"]
+    assert request["messages"][0]["role"] == "user"
+    assert BODY["messages"][0]["content"] not in json.dumps(request)
+    assert request["user"].startswith("sha256:")
 
 
 def test_a_fixed_call_tells_pattern_fields_and_difference() -> None:

@@ -1,4 +1,4 @@
-"""Says what a fix changed in a request."""
+"""Says what a request was, without its words, and what a fix changed in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from runtime._telemetry.content import TooLargeError, plain, to_json
 
 _REQUEST_LIMIT = 8 * 1024 * 1024
 _PATCH_LIMIT = 32 * 1024
+_RECORD_LIMIT = 64 * 1024
 _ABSENT = object()
+
+
+def recorded(request: Mapping[str, Any]) -> Optional[str]:
+    """Return a request as JSON without what people wrote, None if it is too large."""
+    try:
+        return to_json(record(plain(request, limit=_REQUEST_LIMIT)), limit=_RECORD_LIMIT)
+    except TooLargeError:
+        return None
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:

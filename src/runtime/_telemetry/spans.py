@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
+from arc_protocol import semconv
+from runtime._telemetry import changes
 from runtime._telemetry.description import Description
 from runtime._telemetry.tracer import current_span_context
 
@@ -31,6 +33,11 @@ def encode(
         span_id = os.urandom(8)
     else:
         trace_id, span_id = ids[0].to_bytes(16, "big"), ids[1].to_bytes(8, "big")
+    attributes = description.all_attributes(capture_content=capture_content)
+    # for Core to learn from, not for the application's own tracer provider
+    recorded = changes.recorded(call.body)
+    if recorded is not None:
+        attributes[semconv.ARC_REQUEST] = recorded
     span = Span(
         trace_id=trace_id,
         span_id=span_id,
@@ -39,7 +46,7 @@ def encode(
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=call.started_ns,
         end_time_unix_nano=description.ended_ns,
-        attributes=key_values(description.all_attributes(capture_content=capture_content)),
+        attributes=key_values(attributes),
     )
     if description.failure is not None:
         span.status.code = Status.STATUS_CODE_ERROR

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from typing import Any, Iterator, List
 
 import grpc
@@ -14,7 +15,6 @@ import pytest
 from telemetry.receiver import Receiver, free_port
 
 LOOPS = ["asyncio", "uvloop", "trio", "gevent"]
-PACKAGES = {"trio": ["trio", "anyio"]}
 
 # makes calls by two tasks at the same time, says so, and ends without a word to Arc
 PROGRAM = """
@@ -92,8 +92,9 @@ class Program:
     """The program, in a process of its own."""
 
     def __init__(self, loop: str, base_url: str, endpoint: str) -> None:
-        for package in PACKAGES.get(loop, [loop]):
-            pytest.importorskip(package)
+        pytest.importorskip(loop)
+        if loop == "trio" and metadata.version("anyio").startswith("3."):
+            pytest.skip("anyio 3 does not know the trio that is here")
         environment = {**os.environ, "ARC_ENDPOINT": endpoint, "ARC_METRICS_PORT": "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, loop, base_url],
@@ -174,7 +175,8 @@ def test_receiver_that_hangs_stops_nothing(
         receiver.wait_for_requests(1)
         program.go_on()
         assert program.line() == "|".join([TEXT] * 4)
-        assert contexts[0].is_active(), "the calls waited until the receiver's time was over"
+        # the SDK may fork meanwhile to learn its platform, which ends the request before its time
+        assert contexts[0].time_remaining() > 0, "the calls waited until the time was over"
         assert "stepped aside" not in program.end()
     finally:
         over.set()

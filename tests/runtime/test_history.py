@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List
 
+import jsonpatch
 import openai
 import pytest
 
@@ -68,9 +69,9 @@ def test_fix_of_the_list_itself_is_told(
     arc.register_pattern({"temperature": 0.1}, {"messages": {"prepend": SYSTEM}})
     span = call_and_append(arc, client, receiver, temperature=0.1)
     assert fields(span) == ["messages"]
-    assert json.loads(span["arc.fix.diff"]) == [
-        {"op": "add", "path": "/messages/0", "value": SYSTEM}
-    ]
+    as_it_was = {"messages": [{"role": "user", "content": "Write a poem"}]}
+    fixed = jsonpatch.apply_patch(as_it_was, span["arc.fix.diff"])
+    assert fixed == {"messages": [SYSTEM, *as_it_was["messages"]]}
 
 
 @pytest.mark.parametrize("mode", ["enforce", "observe"])

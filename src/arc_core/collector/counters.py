@@ -45,7 +45,7 @@ class Counters:
 
     def answered(self, reading: Reading) -> None:
         """Count the spans of a request that is acknowledged."""
-        self._accepted.inc(reading.accepted)
+        self._accepted.inc(len(reading.rows))
         if reading.ignored:
             self._ignored.inc(reading.ignored)
         for reason, count in reading.rejected.items():

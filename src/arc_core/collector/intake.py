@@ -80,8 +80,8 @@ class Intake:
         except BaseException:
             self._writer.release(len(payload))
             raise
-        if reading.accepted:
-            await self._writer.write(reading.batch(), len(payload))
+        if reading.rows:
+            await self._writer.write(reading.rows, len(payload))
         else:
             self._writer.release(len(payload))
         self._counters.answered(reading)

@@ -13,7 +13,7 @@ from arc_core.collector import envelope, events, foreign
 from arc_core.collector.attributes import BODY, COLUMN, OLD, Surroundings, decode, surroundings
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
-from arc_core.model.calls import LATEST_TIME, CallBatch
+from arc_core.model.calls import LATEST_TIME
 
 SPAN_LIMIT = 4 * 1024 * 1024
 """Bytes of one encoded span."""
@@ -39,28 +39,17 @@ class Reading:
         """Spans that cannot be stored, by reason."""
         self.sentences: list[str] = []
         """What is wrong with the first of them."""
-        self._rows: list[list[Any]] = []
+        self.rows: list[list[Any]] = []
+        """The calls that were found, in the order of `COLUMNS`."""
         self._base = foreign.UNKNOWN.copy()
         self._base[_PROJECT] = project
         self._base[_RECEIVED_AT] = received_at
-
-    @property
-    def accepted(self) -> int:
-        """Calls that were found."""
-        return len(self._rows)
-
-    def batch(self) -> CallBatch:
-        """Return the calls."""
-        batch = CallBatch()
-        if self._rows:
-            batch.columns = [list(column) for column in zip(*self._rows)]
-        return batch
 
     def reject(self, problem: RejectedError) -> None:
         """Count a span that cannot be stored."""
         self.rejected[problem.reason] += 1
         if len(self.sentences) < _SENTENCES:
-            position = self.accepted + self.ignored + self.rejected.total()
+            position = len(self.rows) + self.ignored + self.rejected.total()
             self.sentences.append(f"span {position}: {problem}")
 
     def add(self, resource: bytes, scope: bytes, spans: Iterable[bytes]) -> None:
@@ -83,7 +72,7 @@ class Reading:
             if row is None:
                 self.ignored += 1
             else:
-                self._rows.append(row)
+                self.rows.append(row)
 
 
 def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | None:
@@ -157,4 +146,3 @@ def _attributes(rest: dict[str, Any], around: Surroundings) -> str:
         return orjson.dumps({**around.others, **rest}).decode()
     separator = "," if around.others else ""
     return f"{orjson.dumps(rest).decode()[:-1]}{separator}{around.json[1:]}"
-

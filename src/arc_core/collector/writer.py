@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 from arc_core.collector.counters import Counters
 from arc_core.collector.names import AT
@@ -53,11 +55,15 @@ class Limits:
     """What senders are told when the disk is full."""
 
 
-class _Request:
-    __slots__ = ("arrived_at", "batch", "size", "stored")
+Rows = Sequence[Sequence[Any]]
+"""Call records, each with its values in the order of `COLUMNS`."""
 
-    def __init__(self, batch: CallBatch, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.batch = batch
+
+class _Request:
+    __slots__ = ("arrived_at", "rows", "size", "stored")
+
+    def __init__(self, rows: Rows, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.rows = rows
         self.size = size
         self.arrived_at = loop.time()
         self.stored: asyncio.Future[None] = loop.create_future()
@@ -79,6 +85,8 @@ class Writer:
         stored: Callable[[CallBatch], None] = lambda batch: None,
     ) -> None:
         """`stored` is given each batch once it is in the store, in a thread."""
+        counters.waiting_calls.set_function(lambda: self._rows)
+        counters.waiting_bytes.set_function(lambda: self._bytes)
         self._store = store
         self._stored = stored
         self._counters = counters
@@ -114,9 +122,7 @@ class Writer:
         `write` or `release` gives it back. Raises `BufferFullError` or `UnavailableError`.
         """
         if self._closing:
-            raise UnavailableError(
-                "Arc Core is stopping; send again.", retry_after_s=self._limits.retry_after_s
-            )
+            raise self._stopping()
         too_many = self._rows >= self._limits.buffer_rows
         # one request alone is taken whatever its size: it would never be
         if too_many or (self._bytes and self._bytes + size > self._limits.buffer_bytes):
@@ -131,26 +137,32 @@ class Writer:
         """Give the room for a request back that does not come to be written."""
         self._account(0, -size)
 
-    async def write(self, batch: CallBatch, size: int) -> None:
+    async def write(self, rows: Rows, size: int) -> None:
         """Return when these calls, of a request of so many bytes, are stored.
 
         They are stored also when the caller does not wait. Raises `UnavailableError`, after which
         the sender shall send them again, or `UnstorableError`.
         """
+        if self._task is None or self._task.done():
+            self.release(size)
+            raise self._stopping()
         loop = asyncio.get_running_loop()
-        request = _Request(batch, size, loop)
+        request = _Request(rows, size, loop)
         self._queue.append(request)
-        self._queued_rows += len(batch)
+        self._queued_rows += len(rows)
         self._queued_bytes += size
-        self._account(len(batch), 0)
+        self._account(len(rows), 0)
         self._set_alarm(loop)
         await request.stored
+
+    def _stopping(self) -> UnavailableError:
+        return UnavailableError(
+            "Arc Core is stopping; send again.", retry_after_s=self._limits.retry_after_s
+        )
 
     def _account(self, rows: int, size: int) -> None:
         self._rows += rows
         self._bytes += size
-        self._counters.waiting_calls.set(self._rows)
-        self._counters.waiting_bytes.set(self._bytes)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
         """See to it that the group is inserted in time, and at once when it is large enough."""
@@ -182,7 +194,7 @@ class Writer:
         while self._queue and rows < limits.group_rows and size < limits.group_bytes:
             request = self._queue.popleft()
             group.append(request)
-            rows += len(request.batch)
+            rows += len(request.rows)
             size += request.size
         self._queued_rows -= rows
         self._queued_bytes -= size
@@ -204,7 +216,7 @@ class Writer:
             return
         refusal = self._refusal(problem)
         for request in group:
-            self._account(-len(request.batch), -request.size)
+            self._account(-len(request.rows), -request.size)
             if request.stored.done():  # the sender has given up
                 continue
             if refusal is None:
@@ -226,13 +238,14 @@ class Writer:
         return None
 
     def _insert_now(self, group: Sequence[_Request]) -> None:
-        batch = group[0].batch
-        if len(group) > 1:
-            batch = CallBatch()
-            for request in group:
-                batch.extend(request.batch)
+        batch = CallBatch()
+        rows = chain.from_iterable(request.rows for request in group)
+        batch.columns = [list(column) for column in zip(*rows)]
         self._store.insert(batch, token=token(batch))
-        self._stored(batch)
+        try:
+            self._stored(batch)
+        except Exception:  # the calls are stored, whoever else wanted to know
+            _logger.exception("Stored calls could not be shown.")
 
     def _refusal(self, problem: Exception | None) -> RefusedError | None:
         if problem is None:

@@ -43,8 +43,12 @@ class Patterns:
         """Add a pattern, or a new revision of the one of that name."""
         parsed = _parsed(document)
         note = _note(author, reason, evidence)
+        name = parsed["name"]
         with self._edit(project) as edit:
-            return _put(edit, parsed, state, note)
+            named = tables.pattern.c.name == name
+            before = next(steps.select_records(edit.connection, project, named), None)
+            _put(edit, parsed, state, note, before)
+            return steps.find(edit.connection, project, name)
 
     def add_all(
         self, project: str, documents: Iterable[Mapping[str, Any]], *, author: str
@@ -64,7 +68,12 @@ class Patterns:
             parsed[one["name"]] = one
         note = _note(author, "imported", None)
         with self._edit(project) as edit:
-            return [_put(edit, one, State.ACTIVE, note) for one in parsed.values()]
+            # all are read at once: thousands are to be in before other writers give up
+            before = {each.name: each for each in steps.select_records(edit.connection, project)}
+            for name, one in parsed.items():
+                _put(edit, one, State.ACTIVE, note, before.get(name))
+            after = {each.name: each for each in steps.select_records(edit.connection, project)}
+            return [after[name] for name in parsed]
 
     def move(
         self,
@@ -148,12 +157,15 @@ def _note(author: str, reason: str, evidence: Mapping[str, Any] | None) -> Note:
     )
 
 
-def _put(edit: Edit, document: dict[str, Any], state: State, note: Note) -> PatternRecord:
-    name = document["name"]
-    named = tables.pattern.c.name == name
-    before = next(steps.select_records(edit.connection, edit.project, named), None)
+def _put(
+    edit: Edit,
+    document: dict[str, Any],
+    state: State,
+    note: Note,
+    before: PatternRecord | None,
+) -> None:
     if before is not None and before.digest == content_hash(document):
-        return before
+        return
+    name = document["name"]
     check_entry(name, None if before is None else before.state, state)
     steps.add_revision(edit, name, document, state, note, before=before)
-    return steps.find(edit.connection, edit.project, name)

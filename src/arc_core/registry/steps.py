@@ -125,7 +125,7 @@ def add_revision(
 ) -> None:
     """Write a new revision of a pattern, the first one if there is none before, and its event."""
     number = 1 if before is None else before.revision + 1
-    key = _place(edit, name, number, state)
+    key = _place(edit, name, number, state, is_new=before is None)
     edit.connection.execute(
         insert(_revision).values(
             pattern_id=key,
@@ -162,20 +162,17 @@ def _by_number(connection: Connection, record: PatternRecord, number: int) -> Ro
     ).one()
 
 
-def _place(edit: Edit, name: str, number: int, state: State) -> int:
+def _place(edit: Edit, name: str, number: int, state: State, *, is_new: bool = False) -> int:
     """Write where a pattern stands; return its id."""
     values = {"revision": number, "state": state.value, "updated_at": edit.at}
-    same = and_(_pattern.c.project == edit.project, _pattern.c.name == name)
-    known: int | None = edit.connection.execute(select(_pattern.c.id).where(same)).scalar()
-    if known is not None:
-        edit.connection.execute(update(_pattern).where(same).values(values))
-        return known
-    made = edit.connection.execute(
-        insert(_pattern)
-        .values(project=edit.project, name=name, created_at=edit.at, **values)
-        .returning(_pattern.c.id)
+    statement = (
+        insert(_pattern).values(project=edit.project, name=name, created_at=edit.at, **values)
+        if is_new
+        else update(_pattern)
+        .where(_pattern.c.project == edit.project, _pattern.c.name == name)
+        .values(values)
     )
-    key: int = made.scalar_one()
+    key: int = edit.connection.execute(statement.returning(_pattern.c.id)).scalar_one()
     return key
 
 

@@ -16,7 +16,7 @@ from core.registry.worker import STEPS
 def test_processes_that_open_at_once_make_one_registry(
     url: str, opened: Callable[[str], Registry]
 ) -> None:
-    with workers(url, "read", ["a", "b", "c"]) as processes:
+    with workers(url, "read", ["a", "b"]) as processes:
         epochs = set(finished(processes))
     assert epochs == {opened(url).pattern_set("p").epoch + "\n"}
 
@@ -24,7 +24,7 @@ def test_processes_that_open_at_once_make_one_registry(
 def test_changes_of_processes_at_once_lose_no_step_and_share_no_version(
     url: str, opened: Callable[[str], Registry]
 ) -> None:
-    names = ["a", "b", "c"]
+    names = ["a", "b"]
     with workers(url, "change", names) as processes:
         finished(processes)
     registry = opened(url)

@@ -8,7 +8,7 @@ from itertools import count
 from arc_core.registry.lifecycle import State
 from arc_core.registry.registry import Registry
 
-STEPS = 15
+STEPS = 10
 
 
 def document(name: str, to: float) -> dict[str, object]:

@@ -37,7 +37,8 @@ class Kind(enum.Enum):
 
 
 LATEST_TIME = 4_260_211_200_000_000
-"""2105-01-01 in microseconds: stores index hours by 32 bits of seconds, which end soon after."""
+"""2105-01-01 in microseconds: much of what stores do with times has 32 bits of seconds, which end
+soon after."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Engine(Protocol):
     location: str
     """Where the data is, for people."""
     database: str
+    table_settings: str
+    """What to add to the settings of a table: empty or starting with a comma."""
     used_before: bool
     """Whether there must be tables: that there are none is damage, no reason to make them."""
 

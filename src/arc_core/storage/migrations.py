@@ -29,7 +29,8 @@ def migrate(engine: Engine) -> None:
     )
     # A step that was interrupted is run again, so each is written to be repeatable.
     for number, step in enumerate(MIGRATIONS[version or 0 :], (version or 0) + 1):
-        for statement in step.format(database=engine.database).split(";"):
+        statements = step.format(database=engine.database, settings=engine.table_settings)
+        for statement in statements.split(";"):
             engine.command(statement)
         engine.command(f"INSERT INTO {engine.database}.schema_version SELECT {number}, now('UTC')")
     missing = set(TABLES) - _tables(engine)

@@ -17,6 +17,7 @@ Question = tuple[str, dict[str, Union[str, int]]]
 """SQL and the values of its parameters."""
 
 _NEAR_US = 12 * 3600 * 1_000_000
+_MANY = 1000
 _GROUP = "provider, operation, status_code, error_code, error_param, error_type"
 
 SETTINGS = """
@@ -87,14 +88,13 @@ def calls(database: str, project: str, query: CallQuery) -> Question:
             time=time,
             span_id=span_id,
         )
-    # by the hour first, as the table is: so the newest are found without reading the rest
     return (
         f"""
 SELECT {_FIELDS}
 FROM {database}.calls AS calls {where}
-ORDER BY toStartOfHour(calls.start_time) DESC, calls.start_time DESC, calls.span_id DESC
-LIMIT 1 BY calls.trace_id, calls.span_id
-LIMIT {query.limit}{SETTINGS}""",
+ORDER BY calls.start_time DESC, calls.span_id DESC
+LIMIT {query.limit}{SETTINGS},
+ query_plan_max_limit_for_lazy_materialization = {query.limit}""",
         where.parameters,
     )
 
@@ -125,10 +125,14 @@ LIMIT 1 BY calls.span_id{SETTINGS}""",
     )
 
 
-def bodies(database: str, project: str, trace_id: str, first: int, last: int) -> Question:
-    """Ask for the bodies of the calls of a trace that started from `first` to `last`."""
+def bodies(database: str, project: str, trace_id: str, times: set[int]) -> Question:
+    """Ask for the bodies of the calls of a trace that started at `times`."""
     where = _Conditions(project)
-    where.between(first, last + 1)
+    if len(times) > _MANY:
+        where.between(min(times), max(times) + 1)
+    else:
+        moments = ", ".join(f"fromUnixTimestamp64Micro({time})" for time in times)
+        where.add(f"calls.start_time IN ({moments})")
     where.add("calls.trace_id = {trace_id:String}", trace_id=trace_id)
     return (
         f"""

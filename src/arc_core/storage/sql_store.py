@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from arc_core.storage import queries
-from arc_core.storage.call_store import CallQuery, CallStore, Row, StoreError, StoreInfo
+from arc_core.storage.call_store import CallQuery, CallStore, Row, StoreError, StoreInfo, cursor
 from arc_core.storage.migrations import migrate
 from arc_core.storage.schema import BODY, TABLES
 
@@ -41,7 +42,15 @@ class SqlCallStore:
 
     def calls(self, project: str, query: CallQuery) -> list[Row]:
         """Return calls without their bodies, newest first."""
-        return self._rows(queries.calls(self._engine.database, project, query))
+        found: dict[str, Row] = {}
+        while len(found) < query.limit:
+            # doubles follow each other, and the next page starts behind them
+            page = self._rows(queries.calls(self._engine.database, project, query))
+            found.update((cursor(row), row) for row in page)
+            if len(page) < query.limit:
+                break
+            query = replace(query, before=cursor(page[-1]))
+        return list(found.values())[: query.limit]
 
     def trace(self, project: str, trace_id: str, near: datetime | None = None) -> list[Row]:
         """Return the calls of a trace with their bodies."""
@@ -147,10 +156,8 @@ class SqlCallStore:
 
     def _with_bodies(self, project: str, trace_id: str, rows: list[Row]) -> list[Row]:
         if rows:
-            times = [row["start_time"] for row in rows]
-            question = queries.bodies(
-                self._engine.database, project, trace_id, min(times), max(times)
-            )
+            times = {row["start_time"] for row in rows}
+            question = queries.bodies(self._engine.database, project, trace_id, times)
             found = {row["span_id"]: row["body"] for row in self._rows(question)}
             for row in rows:
                 row[BODY] = found.get(row["span_id"], "")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import sys
+import tempfile
 from typing import TYPE_CHECKING
 
-from arc_core.storage.call_store import StoreBusyError, StoreError
+from arc_core.storage.call_store import StoreBusyError, StoreCorruptError, StoreError
 from arc_core.storage.engine import failure, insert_settings
 from arc_core.storage.lock import FolderLock
 
@@ -66,6 +69,8 @@ class ChdbEngine:
 
     name = "chdb"
     database = "arc"
+    # the default puts up to a hundred damaged parts aside and goes on with the rest
+    table_settings = ", max_suspicious_broken_parts = 0"
 
     def __init__(self, path: Path, lock: FolderLock, memory_limit_mb: int) -> None:
         self.location = str(path)
@@ -112,10 +117,12 @@ class ChdbEngine:
         settings = ", ".join(
             f"{name} = {value!r}" for name, value in insert_settings(token).items()
         )
-        into = f"INSERT INTO {self.database}.{table} ({', '.join(columns)}) SETTINGS {settings}"
-        with self._handle() as handle, handle.send_insert(into, "ArrowStream") as inserter:
-            inserter.append(block)
-            inserter.finish()
+        # send_insert() would be a tenth faster, but reports success when the disk is full (26.9)
+        with _as_file(block) as path, self._handle() as handle:
+            handle.query(
+                f"INSERT INTO {self.database}.{table} ({', '.join(columns)})"
+                f" FROM INFILE '{path}' COMPRESSION 'none' SETTINGS {settings} FORMAT ArrowStream"
+            )
 
     def read(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query whose result need not fit into memory."""
@@ -141,6 +148,12 @@ class ChdbEngine:
                 raise StoreBusyError(
                     f"{self.location} cannot be opened: this process has another call store open."
                 ) from error
+            if "initializing EmbeddedServer" in str(error):
+                raise StoreCorruptError(
+                    f"The call store at {self.location} is damaged, or open in another program;"
+                    " nothing was changed. The engine has said above what is wrong. Restore it"
+                    " from a backup, or move it away to start with an empty one."
+                ) from error
             raise failure(str(error), self.location) from error
         return handle
 
@@ -153,9 +166,21 @@ class ChdbEngine:
                 handle = self._connect()
             yield handle
         except RuntimeError as error:  # all that the engine raises
-            if handle is not None:  # half an insert may be pending in it
-                handle.close()
-                handle = None
             raise failure(str(error), self.location) from error
         finally:
             self._idle.put(handle)
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Lend a file with this content; it touches no disk where the system can do without."""
+    if sys.platform == "linux":
+        with os.fdopen(os.memfd_create("arc-insert"), "wb") as file:
+            file.write(content)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile(prefix="arc-insert-") as file:
+            file.write(content)
+            file.flush()
+            yield file.name

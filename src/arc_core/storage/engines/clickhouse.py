@@ -31,6 +31,7 @@ class ClickHouseEngine:
     """An `Engine` in a server."""
 
     name = "clickhouse"
+    table_settings = ""
     used_before = False  # a database that was dropped is made again
 
     def mark_used(self) -> None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "tail": ("arc_cli.tail", "show calls as they arrive"),
     "failures": ("arc_cli.failures", "show what fails, the most frequent first"),
     "calls": ("arc_cli.calls", "show finished calls"),
+    "doctor": ("arc_cli.doctor", "look at everything that Arc needs, and say what to do"),
     "config": ("arc_cli.config", "show every setting, its value and where it comes from"),
 }
 """Commands by name: the module with `main(arguments)`, and what the command does."""

@@ -1,9 +1,9 @@
 """The SDKs that Arc intercepts: one module each, found by being here or by an entry point.
 
-A provider is a module with `SDK`, the name of the package to intercept, and
-`intercept(sdk, interception, seam)`, which puts Arc in front of the package's calls and returns an
-object with `wrap(client)`. Distributions of others name theirs in the entry point group
-`arc.providers`.
+A provider is a module with `SDK`, the name of the package to intercept, `MAJORS`, the major
+versions of it that Arc is tested with, and `intercept(sdk, interception, seam)`, which puts Arc in
+front of the package's calls and returns an object with `wrap(client)`. Distributions of others name
+theirs in the entry point group `arc.providers`.
 """
 
 from __future__ import annotations

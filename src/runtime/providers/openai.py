@@ -21,6 +21,8 @@ from runtime.providers._stainless import StainlessSeam
 
 SDK = "openai"
 """The package to intercept."""
+MAJORS = (1, 2, 3)
+"""Major versions of it that Arc is tested with."""
 
 _APIS: Dict[str, Api] = {
     "chat/completions": Api("chat", "chat", ChatReader()),

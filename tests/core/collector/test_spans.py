@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -253,9 +254,37 @@ def test_a_page_as_error_message_is_cut() -> None:
     assert len(found["error_message"]) == 16 * 1024 + 1
 
 
-def test_more_different_attributes_than_are_remembered_change_nothing() -> None:
-    """What repeats is decoded once; many that do not must not show, nor stay for ever."""
-    many = [span(1, {f"name-{n}-{m}": n for m in range(100)}) for n in range(200)]
-    for _ in range(2):
-        found = records(read(request(*many)))
-        assert json.loads(found[150]["attributes"])["name-150-99"] == 150
+@pytest.mark.parametrize("size", [10, 1000])
+def test_fields_of_later_versions_of_otlp_are_passed_over(size: int) -> None:
+    """Also inside of content, which is decoded in a quicker way."""
+    text = "x" * size
+    plain = attribute("gen_ai.input.messages", text)
+    value = wrapped(1, text.encode()) + wrapped(15, b"later")
+    later = (
+        wrapped(1, b"gen_ai.input.messages") + wrapped(2, value),
+        plain.SerializeToString() + wrapped(15, b"later"),
+        wrapped(15, b"later") + plain.SerializeToString(),
+    )
+    for each in later:
+        sent = span().SerializeToString() + wrapped(9, each)
+        (found,) = records(read(wrapped(1, wrapped(2, wrapped(2, sent)))))
+        assert json.loads(found["body"]) == {"gen_ai.input.messages": text}
+
+
+def test_attributes_that_never_come_again_are_not_remembered_for_ever() -> None:
+    """What repeats is decoded once; of what does not, only so much is held."""
+
+    def different(start: int) -> None:
+        names = [f"name-{number}" for number in range(start, start + 20_000)]
+        found = record(span(1, dict.fromkeys(names, start)))
+        assert found["attributes"].count("name-") == 20_000
+
+    tracemalloc.start()
+    try:
+        different(0)
+        before, _ = tracemalloc.get_traced_memory()
+        different(20_000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2_000_000

@@ -84,6 +84,20 @@ def test_a_full_group_does_not_wait() -> None:
     assert store.groups == [2]
 
 
+def test_a_call_after_a_full_group_waits_for_others_again() -> None:
+    store = FaultyStore()
+
+    async def act(writer: Writer) -> None:
+        await asyncio.gather(write(writer, "a"), write(writer, "b"))
+        third = asyncio.create_task(write(writer, "c"))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await asyncio.gather(third, write(writer, "d"))
+
+    run(store, act, group_rows=2, group_wait_s=3600)
+    assert store.groups == [2, 2]
+
+
 def test_a_group_closes_at_its_limit_and_the_rest_follows() -> None:
     store = FaultyStore()
 

@@ -13,8 +13,8 @@ from arc_cli.layout import clean, clock, table
 from arc_cli.periods import point
 
 _PAGE = 1000
-TITLES = ("TIME", "SERVICE", "MODEL", "MS", "TOKENS", "RESULT", "FIX")
-FILTERS = ("model", "service", "failed", "error_code", "pattern", "session")
+_TITLES = ("TIME", "SPAN ID", "SERVICE", "MODEL", "MS", "RESULT")
+_FILTERS = ("model", "service", "failed", "error_code", "pattern", "session")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,19 +49,17 @@ def filter_options() -> argparse.ArgumentParser:
 
 def filters(options: argparse.Namespace) -> Dict[str, Any]:
     """Return the choice as parameters of Core's interface."""
-    return {name: getattr(options, name) for name in FILTERS}
+    return {name: getattr(options, name) for name in _FILTERS}
 
 
-def row(call: Dict[str, Any]) -> Tuple[Any, ...]:
-    """Return a call as a line of a table with `TITLES`."""
+def _row(call: Dict[str, Any]) -> Tuple[Any, ...]:
     return (
         clock(call["start_time"]),
+        call["span_id"],
         call["service"],
         call["request_model"],
         round(call["duration_ms"] or 0),
-        f"{_count(call['input_tokens'])}/{_count(call['output_tokens'])}",
-        result(call),
-        _fix(call),
+        ", ".join(filter(None, (result(call), fix(call)))),
     )
 
 
@@ -73,14 +71,17 @@ def result(call: Dict[str, Any]) -> str:
     return " ".join(str(word) for word in words if word) or "failed"
 
 
-def _fix(call: Dict[str, Any]) -> str:
+def fix(call: Dict[str, Any]) -> str:
+    """Return what became of the fix, and of which patterns; empty if there was none."""
     if call["fix_outcome"] in ("", "none"):
         return ""
     return f"{call['fix_outcome']}: {', '.join(call['pattern_ids'])}"
 
 
-def _count(tokens: Any) -> str:
-    return "-" if tokens is None else str(tokens)
+def tokens(call: Dict[str, Any]) -> str:
+    """Return the tokens that went in and came out."""
+    counts = (call["input_tokens"], call["output_tokens"])
+    return "/".join("-" if count is None else str(count) for count in counts)
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:
@@ -98,7 +99,7 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
     elif options.span_id or options.trace:
         print("\n\n".join("\n".join(_in_full(call)) for call in found))
     elif found:
-        print(*table(TITLES, [row(call) for call in found]), sep="\n")
+        print(*table(_TITLES, [_row(call) for call in found], whole=_TITLES[:2]), sep="\n")
     else:
         print("There are no such calls.")
     return 0

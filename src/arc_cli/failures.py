@@ -34,7 +34,7 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
         print(f"No call has failed since {clock(found['since'])}.")
         return 0
     titles = ("COUNT", "OF ALL", "PROVIDER", "OPERATION", "ERROR", "LAST SEEN")
-    first, *lines = table(titles, [_row(group) for group in groups])
+    first, *lines = table(titles, [_row(group) for group in groups], whole=titles[-1:])
     print(first)
     for group, line in zip(groups, lines):
         print(line)

@@ -72,7 +72,7 @@ def _list(options: argparse.Namespace) -> int:
         print("There are no keys.")
         return 0
     rows = [(key["id"], key["project"], key["name"], _use(key)) for key in found]
-    print(*table(("ID", "PROJECT", "NAME", "USE"), rows), sep="\n")
+    print(*table(("ID", "PROJECT", "NAME", "USE"), rows, whole=("ID", "USE")), sep="\n")
     return 0
 
 

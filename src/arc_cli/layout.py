@@ -33,18 +33,29 @@ def cut(text: str, most: Optional[int]) -> str:
     return text if most is None or len(text) <= most else text[: max(1, most - 2)] + ".."
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> List[str]:
-    """Return aligned lines; numbers stand to the right, the widest columns give way."""
+def table(
+    titles: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: Sequence[str] = ()
+) -> List[str]:
+    """Return aligned lines.
+
+    Numbers stand to the right. Where the terminal is too narrow the widest columns give way, but
+    not numbers and not the columns named in `whole`, as half of them is no use.
+    """
     texts = [[clean(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *texts)]
-    most = width()
-    if most is not None:
-        while sum(widths) + len(_GAP) * (len(widths) - 1) > most and max(widths) > _LEAST:
-            widths[widths.index(max(widths))] -= 1
     right = [
         bool(rows) and all(isinstance(row[place], (int, float)) for row in rows)
         for place in range(len(titles))
     ]
+    yielding = [
+        place for place, title in enumerate(titles) if not right[place] and title not in whole
+    ]
+    most = width()
+    while most is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > most:
+        widest = max(yielding, key=lambda place: widths[place])
+        if widths[widest] <= _LEAST:
+            break
+        widths[widest] -= 1
     return [_line(line, widths, right) for line in [list(titles), *texts]]
 
 

@@ -45,13 +45,14 @@ def _of_core(url: str, info: Dict[str, Any]) -> List[str]:
     store, pattern_set = info["store"], info["pattern_set"]
     kept = f"{store['engine']} {store['version']}"
     if store["calls"] is not None:
-        kept += f", {store['calls']} calls, {size(store['size_bytes'])}"
+        kept = f"{store['calls']} calls, {size(store['size_bytes'])}, {kept}"
     return [
         f"Arc Core {info['version']} at {url}, up {span(up_s)}",
         f"  project   {clean(info['project'])}",
-        f"  calls     {clean(store['location'])} ({kept})",
-        f"  registry  {clean(info['registry'])}",
         f"  patterns  {pattern_set['patterns']} in force, version {pattern_set['version']}",
+        f"  registry  {clean(info['registry'])}",
+        f"  store     {clean(store['location'])}",
+        f"            {kept}",
     ]
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Dict, Sequence
 
-from arc_cli.calls import filter_options, filters, result
+from arc_cli.calls import filter_options, filters, fix, result, tokens
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError
 from arc_cli.layout import clean, clock, cut, width
@@ -35,44 +35,37 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
         try:
             for name, value in core.events("/calls/stream", **filters(options)):
                 if name == "connected":
-                    _note(options, "again there" if connected else f"watching {core.url}")
+                    _note("again there" if connected else f"watching {core.url}")
                     connected = True
                 elif name == "dropped":
-                    _note(options, f"{value['count']} calls left out, they come too fast")
+                    _note(f"{value['count']} calls left out, they come too fast")
                 elif name == "call":
                     print(json.dumps(value) if options.json else _line(value), flush=True)
                     if left is not None:
                         left -= 1
                         if not left:
                             return 0
-            _note(options, "Arc Core has ended the connection; trying again")
+            _note("Arc Core has ended the connection; trying again")
         except CoreError:
             if not connected:
                 raise
         time.sleep(_RETRY_S)
 
 
-def _note(options: argparse.Namespace, text: str) -> None:
+def _note(text: str) -> None:
     """Tell what is no call, apart from the calls."""
-    if not options.json or sys.stderr.isatty():
-        print(f"arc tail: {text}", file=sys.stderr, flush=True)
+    print(f"arc tail: {text}", file=sys.stderr, flush=True)
 
 
 def _line(call: Dict[str, Any]) -> str:
-    tokens = "/".join("-" if n is None else str(n) for n in _tokens(call))
     parts = [
         clock(call["start_time"]),
         clean(call["service"] or "-"),
         clean(call["request_model"] or call["operation"]),
         f"{round(call['duration_ms'] or 0)} ms",
-        tokens,
+        tokens(call),
         clean(result(call)),
     ]
-    if call["fix_outcome"] not in ("", "none"):
-        fields = ", ".join(call["fix_fields"])
-        parts.append(clean(f"{call['fix_outcome']} {', '.join(call['pattern_ids'])} ({fields})"))
+    if fix(call):
+        parts.append(clean(f"{fix(call)} ({', '.join(call['fix_fields'])})"))
     return cut("  ".join(parts), width())
-
-
-def _tokens(call: Dict[str, Any]) -> Any:
-    return call["input_tokens"], call["output_tokens"]

@@ -96,7 +96,10 @@ def _list(core: CoreClient, options: argparse.Namespace) -> int:
         (each["name"], each["state"], each["revision"], each["author"], clock(each["updated_at"]))
         for each in found
     ]
-    print(*table(("NAME", "STATE", "REVISION", "AUTHOR", "SINCE"), rows), sep="\n")
+    print(
+        *table(("NAME", "STATE", "REVISION", "AUTHOR", "SINCE"), rows, whole=("STATE", "SINCE")),
+        sep="\n",
+    )
     return 0
 
 
@@ -126,13 +129,16 @@ def _history(core: CoreClient, options: argparse.Namespace) -> int:
             clock(event["at"]),
             event["revision"],
             event["to_state"],
-            event["set_version"] or "",
+            event["set_version"],
             event["author"],
             event["reason"],
         )
         for event in events
     ]
-    print(*table(("AT", "REVISION", "STATE", "SET", "AUTHOR", "REASON"), rows), sep="\n")
+    print(
+        *table(("AT", "REVISION", "STATE", "SET", "AUTHOR", "REASON"), rows, whole=("AT", "STATE")),
+        sep="\n",
+    )
     return 0
 
 
@@ -170,7 +176,11 @@ def _import(core: CoreClient, options: argparse.Namespace) -> int:
 
 def _export(core: CoreClient, options: argparse.Namespace) -> int:
     found = core.get("/patterns/export")["documents"]
-    text = documents.to_json(found) if options.json else documents.to_yaml(found)
+    ascii_only = options.output is None and (sys.stdout.encoding or "").lower() != "utf-8"
+    if options.json:
+        text = documents.to_json(found)
+    else:
+        text = documents.to_yaml(found, ascii_only=ascii_only)
     if options.output is None:
         sys.stdout.write(text)
         return 0

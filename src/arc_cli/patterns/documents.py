@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Tuple
 
 from arc_cli.core_client import CoreError
 
+_ORDER = ("name", "provider", "operation", "rationale", "pattern", "fix")
+
 
 def read(file: str) -> List[Dict[str, Any]]:
     """Return the patterns of a file, or of stdin for "-"; raises `CoreError`."""
@@ -53,10 +55,11 @@ def to_json(patterns: List[Any]) -> str:
     return json.dumps(patterns, indent=2) + "\n"
 
 
-def to_yaml(patterns: List[Any]) -> str:
+def to_yaml(patterns: List[Any], *, ascii_only: bool) -> str:
     """Return what `read` takes, as YAML."""
     yaml = _yaml()
-    text: str = yaml.safe_dump(patterns, sort_keys=False, width=100)
+    ordered = [{name: each[name] for name in (*_ORDER, *each) if name in each} for each in patterns]
+    text: str = yaml.safe_dump(ordered, sort_keys=False, width=100, allow_unicode=not ascii_only)
     return text
 
 

@@ -1,0 +1,186 @@
+"""`arc patterns`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.with_core.conftest import Arc
+from core.web.served import Served
+
+YAML = """\
+name: hot
+rationale: 2026-11-24 it was found
+pattern:
+  temperature: {">": 0.9}
+  since: 2026-11-24
+fix:
+  temperature: 0.7
+"""
+
+
+def document(name: str, to: float = 0.7) -> dict[str, Any]:
+    return {"name": name, "pattern": {"temperature": {">": 0.9}}, "fix": {"temperature": to}}
+
+
+def add(arc: Arc, name: str, to: float = 0.7) -> None:
+    added = arc("patterns", "add", "-", stdin=json.dumps(document(name, to)))
+    assert added.code == 0, added.err
+
+
+def test_a_pattern_is_added_from_options(core: Served, arc: Arc) -> None:
+    done = arc(
+        *("patterns", "add", "--name", "hot", "--provider", "openai", "--reason", "found it"),
+        *("--pattern", '{"temperature": {">": 0.9}}', "--fix", '{"temperature": 0.7}'),
+    )
+    assert (done.code, done.out) == (0, '"hot" is active, revision 1.\n')
+    shown = core.ask("/api/v1/patterns/hot").json
+    assert shown["document"] == {**document("hot"), "provider": "openai"}
+    assert shown["history"][0]["reason"] == "found it"
+
+
+def test_a_pattern_is_added_from_yaml_whose_dates_stay_text(
+    core: Served, arc: Arc, tmp_path: Path
+) -> None:
+    file = tmp_path / "hot.yaml"
+    file.write_text(YAML)
+    assert arc("patterns", "add", str(file), "--state", "candidate").code == 0
+    shown = core.ask("/api/v1/patterns/hot").json
+    assert shown["state"] == "candidate"
+    assert shown["document"]["pattern"]["since"] == "2026-11-24"
+
+
+def test_a_pattern_is_added_from_json_on_stdin(core: Served, arc: Arc) -> None:
+    add(arc, "hot")
+    assert core.ask("/api/v1/patterns/hot").json["document"] == document("hot")
+
+
+def test_patterns_are_listed(core: Served, arc: Arc) -> None:
+    assert arc("patterns", "list").out == "There are no patterns.\n"
+    add(arc, "hot")
+    add(arc, "a name that is much too long for a terminal of eighty columns, really")
+    arc("patterns", "pause", "hot")
+    title, *lines = arc("patterns", "list").lines
+    assert title.split() == ["NAME", "STATE", "REVISION", "AUTHOR", "SINCE"]
+    assert lines[0].split()[:4] == ["hot", "paused", "1", "local"]
+    assert lines[1].startswith("a name that is much too long")
+    assert ".." in lines[1]
+    (paused,) = arc("patterns", "list", "--state", "paused", "--json").json
+    assert paused["name"] == "hot"
+
+
+def test_a_life_is_lived_and_told(core: Served, arc: Arc) -> None:
+    add(arc, "hot", 0.7)
+    add(arc, "hot", 0.2)
+    assert arc("patterns", "pause", "hot", "--reason", "look").out.startswith('"hot" is paused')
+    assert arc("patterns", "resume", "hot").out.startswith('"hot" is active')
+    back = arc("patterns", "roll-back", "hot", "--reason", "too cold")
+    assert back.out == '"hot" is active, revision 3.\n'
+    assert arc("patterns", "retire", "hot").out.startswith('"hot" is retired')
+    states = [line.split()[2] for line in arc("patterns", "history", "hot").lines]
+    assert states[:4] == ["STATE", "active", "active", "paused"]
+    assert states[-1] == "retired"
+    steps = arc("patterns", "history", "hot", "--json").json
+    assert [step["reason"] for step in steps if step["reason"]][:1] == ["look"]
+
+
+def test_a_pattern_is_shown(core: Served, arc: Arc) -> None:
+    add(arc, "hot")
+    shown = arc("patterns", "show", "hot").out
+    assert shown.startswith("hot is active since ")
+    assert 'fix:       {"temperature": 0.7}' in shown
+    assert arc("patterns", "show", "hot", "--json").json["revision"] == 1
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_what_is_exported_can_be_imported(
+    core: Served, arc: Arc, tmp_path: Path, form: str
+) -> None:
+    odd = {"name": "é 漢", "pattern": {"stop": "no", "user": "2026-11-24"}}
+    odd["fix"] = {"stop": "\ud800\x00 \U0001f600", "seed": 1.0}
+    for each in (document("b"), odd, document("a")):
+        assert core.ask("/api/v1/patterns", {"document": each}).status == 200
+    file = tmp_path / f"patterns.{form}"
+    json_option = ("--json",) if form == "json" else ()
+    assert arc("patterns", "export", "--output", str(file), *json_option).code == 0
+    before = core.ask("/api/v1/patterns/export").json
+    # another project takes them
+    secret = core.key("other")
+    assert arc("patterns", "import", str(file), "--key", secret).code == 0
+    assert core.ask("/api/v1/patterns/export", key=secret).json == before
+    assert ("é 漢" in file.read_text(encoding="utf-8")) == (form == "yaml")
+    if form == "yaml":
+        assert file.read_text(encoding="utf-8").startswith("- name: b\n  pattern:\n")
+    printed = arc("patterns", "export", *json_option).out
+    assert printed == file.read_text(encoding="utf-8")
+
+
+def test_an_import_takes_several_files_with_several_patterns(
+    core: Served, arc: Arc, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(f"{YAML}---\n{YAML.replace('hot', 'warm')}")
+    (tmp_path / "b.json").write_text(json.dumps([document("b"), document("c")]))
+    (tmp_path / "rest.json").write_text(json.dumps({"documents": [document("d")]}))
+    files = [str(tmp_path / name) for name in ("a.yaml", "b.json", "rest.json")]
+    done = arc("patterns", "import", *files)
+    assert [line.split()[0] for line in done.out.splitlines()] == [
+        *('"hot"', '"warm"', '"b"', '"c"', '"d"')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("pattern: [", "neither JSON nor YAML"),
+        ("", "holds no patterns"),
+        ("[]", "holds no patterns"),
+        ("5", "pattern 1 is no mapping"),
+        ("- 1\n- 2\n", "pattern 1 is no mapping"),
+        (f"{YAML}---\n{YAML}", "holds 2 patterns; add them with `arc patterns import`"),
+        (YAML.replace("  since", "  temperature"), "line 4 has a name twice"),
+        (YAML.replace("0.7", ".nan"), "YAML that JSON could hold"),
+        (YAML.replace("0.7", "!!set {a, b}"), "YAML that JSON could hold"),
+        (YAML.replace("0.7", "!!python/object:os.system {}"), "neither JSON nor YAML"),
+        ('{"name": "a", "name": "b"}', "neither JSON nor YAML"),
+        ("name: x\npattern: {}\n", 'The pattern lacks the field "fix"'),
+        ("name: x\npattern: {temperature: {'~': 1}}\nfix: {a: 1}\n", "~"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(
+    core: Served, arc: Arc, tmp_path: Path, content: str, part: str
+) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(content)
+    done = arc("patterns", "add", str(file))
+    assert done.code == 1
+    assert part in done.err
+    assert done.err.startswith("arc patterns add: ")
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("add", "/no/such/file"), "/no/such/file cannot be read: No such file or directory."),
+        (("add", "--name", "x", "--pattern", "{"), "--pattern is no JSON"),
+        (("add",), "Give either a file, or --name, --pattern and --fix."),
+        (("add", "-", "--name", "x"), "Give either a file"),
+        (("show", "nobody"), 'no pattern "nobody"'),
+        (("roll-back", "nobody"), 'no pattern "nobody"'),
+        (("export", "--output", "/no/such/folder/x"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    core: Served, arc: Arc, arguments: tuple[str, ...], part: str
+) -> None:
+    done = arc("patterns", *arguments)
+    assert done.code == 1
+    assert part in done.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("add", "--nope"), ("frobnicate",), ("pause",)])
+def test_a_wrong_use_ends_with_2(arc: Arc, arguments: tuple[str, ...]) -> None:
+    assert arc("patterns", *arguments).code == 2

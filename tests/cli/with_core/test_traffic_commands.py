@@ -1,0 +1,223 @@
+"""`arc calls`, `arc failures`, `arc status` and `arc tail`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from arc_core.registry.runtimes import Verdict
+from cli.with_core.conftest import Arc
+from core.call_records import HOUR, SECOND, record
+from core.web.served import Served, failing
+
+
+def now() -> int:
+    return int(time.time() * 1e6)
+
+
+@pytest.fixture
+def key(core: Served, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The key of a project without calls, which commands use."""
+    secret = core.key(f"p{uuid.uuid4().hex}")
+    monkeypatch.setenv("ARC_API_KEY", secret)
+    return secret
+
+
+def project(core: Served, key: str) -> str:
+    return str(core.ask("/api/v1/info", key=key).json["project"])
+
+
+def test_calls_are_listed(core: Served, key: str, arc: Arc) -> None:
+    assert arc("calls").out == "There are no such calls.\n"
+    mine = project(core, key)
+    fixed = {"fix_outcome": "applied", "pattern_ids": ["hot"], "fix_fields": ["temperature"]}
+    plain = {"service": "checkout", "request_model": "gpt-4.1", "duration_ms": 812.4}
+    core.insert(
+        record(project=mine, start_time=now() - SECOND, input_tokens=120, **plain, **fixed),
+        failing(project=mine, start_time=now(), service="s", request_model="o3"),
+    )
+    title, failed, good = arc("calls").lines
+    assert title.split() == ["TIME", "SPAN", "ID", "SERVICE", "MODEL", "MS", "RESULT"]
+    assert good.split()[2:] == ["checkout", "gpt-4.1", "812", "ok,", "applied:", "hot"]
+    assert "400 unsupported" in failed
+    assert arc("calls", good.split()[1], "--json").json["input_tokens"] == 120
+    assert [each["service"] for each in arc("calls", "--failed", "--json").json] == ["s"]
+    assert [each["service"] for each in arc("calls", "--model", "gpt-4.1", "--json").json] == [
+        "checkout"
+    ]
+    assert len(arc("calls", "-n", "1").lines) == 2
+
+
+def test_calls_of_a_period(core: Served, key: str, arc: Arc) -> None:
+    mine = project(core, key)
+    core.insert(
+        *(record(project=mine, start_time=now() - n * HOUR, session=str(n)) for n in (1, 3))
+    )
+    assert [each["session"] for each in arc("calls", "--since", "2h", "--json").json] == ["1"]
+    assert [each["session"] for each in arc("calls", "--until", "2h", "--json").json] == ["3"]
+    assert arc("calls", "--since", "2020-01-01", "--json").json
+    refused = arc("calls", "--since", "yesterday")
+    assert refused.code == 2
+    assert "such as 30m, 2h or 1d" in refused.err
+
+
+def test_more_calls_than_a_page_has(core: Served, key: str, arc: Arc) -> None:
+    mine = project(core, key)
+    core.insert(*(record(project=mine, start_time=now() - n) for n in range(1005)))
+    assert len(arc("calls", "-n", "1003", "--json").json) == 1003
+    assert len(arc("calls", "-n", "5000", "--json").json) == 1005
+
+
+def test_a_call_and_a_trace_are_shown_in_full(core: Served, key: str, arc: Arc) -> None:
+    mine = project(core, key)
+    trace = uuid.uuid4().hex
+    calls = [
+        record(project=mine, trace_id=trace, start_time=now() + n, body=f'{{"said": "{n}\\u001b"}}')
+        for n in range(2)
+    ]
+    core.insert(*calls)
+    shown = arc("calls", calls[0]["span_id"]).out
+    assert 'body:              {"said": "0\\u001b"}' in shown
+    assert "temperature" not in shown
+    assert arc("calls", calls[0]["span_id"], "--json").json["body"] == {"said": "0\x1b"}
+    assert len(arc("calls", "--trace", trace, "--json").json) == 2
+    assert arc("calls", "--trace", trace).out.count("span_id:") == 2
+    missing = arc("calls", "0" * 16)
+    assert (missing.code, missing.out) == (1, "")
+    assert "no call with the span id" in missing.err
+
+
+@pytest.mark.parametrize("arguments", [("calls", "-n", "0"), ("calls", "a", "--trace", "b")])
+def test_what_makes_no_sense_ends_with_2(arc: Arc, arguments: tuple[str, ...]) -> None:
+    assert arc(*arguments).code == 2
+
+
+def test_failures_are_listed(core: Served, key: str, arc: Arc) -> None:
+    assert arc("failures").out.startswith("No call has failed since ")
+    mine = project(core, key)
+    openai = {"project": mine, "start_time": now(), "provider": "openai", "operation": "chat"}
+    core.insert(
+        failing(**openai, request_model="o3", error_message="\x1b[2Jno\nsuch   thing " * 20),
+        record(**openai),
+    )
+    title, line, *more = arc("failures").lines
+    assert title.split() == ["COUNT", "OF", "ALL", "PROVIDER", "OPERATION", "ERROR", "LAST", "SEEN"]
+    assert line.split()[:7] == ["1", "50.0", "%", "openai", "chat", "400", "unsupported_value"]
+    assert more[0].strip() == "models: o3"
+    assert more[-1].strip().startswith("\\u001b[2Jno such")
+    assert arc("failures", "--json").json[0]["error_param"] == "temperature"
+
+
+def test_status_without_anything(core: Served, key: str, arc: Arc) -> None:
+    lines = arc("status").out.splitlines()
+    assert f"  store     {core.context.store.info().location}" in lines
+    assert all(len(line) <= 80 for line in lines if not line.startswith(("  store", "  registry")))
+    assert lines[0].startswith(f"Arc Core 0.2.0 at {core.url}, up ")
+    assert any(line.startswith("  traffic   0.0 calls/min, 0 failed (0 %)") for line in lines)
+    assert lines[-1].startswith("No Runtime is connected")
+
+
+def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> None:
+    document = {"name": "hot", "pattern": {"temperature": {">": 0.9}}, "fix": {"temperature": 1}}
+    core.ask("/api/v1/patterns", {"document": document})
+    core.insert(failing(project="default", start_time=now()))
+    digest = core.ask("/api/v1/info").json["pattern_set"]["digest"]
+    refused = Verdict(revision=1, digest="d", state="refused", reason="the policy says no")
+    core.runtime("a", service="a", set_digest=digest, verdicts={"hot": refused})
+    core.runtime("b", service="b", set_version=7, set_digest="older")
+    core.runtime("c", service="c", set_version=0, set_digest="")
+    core.runtime("d", service="gone", connected=False)
+    lines = arc("status").out.splitlines()
+    assert "  patterns  1 in force, version 1" in lines
+    assert any(re.fullmatch(r" {12}\d+ calls, .* [KM]?i?B, chdb [\d.]+", line) for line in lines)
+    rows = [line.split() for line in lines if line.split()[1:3] == ["laptop", "7"]]
+    assert [(row[0], row[4]) for row in rows] == [("a", "current"), ("b", "version"), ("c", "none")]
+    assert "    hot, revision 1, is refused: the policy says no" in lines
+    assert "gone" not in "".join(lines)
+    told = arc("status", "--json").json
+    assert [each["service"] for each in told["runtimes"]] == ["a", "b", "c"]
+    assert told["recent"]["failures"] >= 1
+    assert told["info"]["store"]["calls"] >= 1
+
+
+@contextmanager
+def tail(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `arc tail` until it has connected, and then the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "arc_cli", "tail", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert process.stderr is not None
+    try:
+        assert "watching" in process.stderr.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def output(process: subprocess.Popen[str]) -> list[str]:
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return out.splitlines()
+
+
+def test_tail_shows_calls_as_they_arrive(core: Served) -> None:
+    plain = {"service": "checkout", "request_model": "gpt-4.1", "duration_ms": 812.4}
+    fix = {"fix_outcome": "applied", "pattern_ids": ["hot"], "fix_fields": ["temperature"]}
+    with tail("-n", "2") as process:
+        core.insert(record(project="default", start_time=now(), output_tokens=5, **plain, **fix))
+        core.insert(failing(project="default", start_time=now(), request_model="o3" * 50))
+        good, failed = output(process)
+    assert good.split()[1:] == [
+        *("checkout", "gpt-4.1", "812", "ms", "-/5", "ok"),
+        *("applied:", "hot", "(temperature)"),
+    ]
+    assert len(failed) == 80
+
+
+def test_tail_prints_lines_of_json(core: Served) -> None:
+    with tail("--failed", "-n", "1") as process:
+        core.insert(record(project="default"), failing(project="default"))
+        assert "400 unsupported_value temperature" in output(process)[0]
+    with tail("--json", "--model", "m", "-n", "1") as process:
+        core.insert(record(project="default", request_model="m"))
+        assert json.loads(output(process)[0])["request_model"] == "m"
+
+
+def test_tail_comes_back_when_core_has_ended_the_connection(core: Served) -> None:
+    with tail("-n", "1") as process:
+        assert process.stderr is not None
+        core.context.live.close()
+        assert "trying again" in process.stderr.readline()
+        assert "again there" in process.stderr.readline()
+
+
+def test_a_reader_that_has_enough_is_no_fault(core: Served, key: str) -> None:
+    """As `arc calls | head -1`."""
+    mine = project(core, key)
+    core.insert(*(record(project=mine, start_time=now() - n) for n in range(3000)))
+    process: subprocess.Popen[Any] = subprocess.Popen(
+        [sys.executable, "-m", "arc_cli", "calls", "--json", "-n", "3000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")

@@ -160,7 +160,10 @@ FROM (
   arraySort(groupUniqArray(20)(request_model)) AS models,
   arraySort(groupUniqArray(20)(service)) AS services,
   argMax(error_message, calls.start_time) AS message
- FROM {database}.calls AS calls FINAL {where} AND calls.failed
+ FROM {database}.calls AS calls FINAL
+ -- before FINAL: doubles are equal, so that it need not read them all
+ PREWHERE calls.failed
+ {where}
  GROUP BY {_GROUP}
  ORDER BY count DESC, last_seen DESC
  LIMIT {limit}

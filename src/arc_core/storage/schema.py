@@ -40,9 +40,9 @@ def _columns(columns: tuple[Column, ...]) -> str:
 
 # Records that arrive again in another batch, as after a crash, have the same sorting key and
 # collapse when the engine merges; until then, questions leave out what is double. That is cheap
-# because parts sorted by time alone hardly overlap: provider and model before the time would make
-# calls 10 % smaller, and FINAL three times as slow. Partitions are days of arrival: by start time,
-# late records would open many.
+# because parts sorted by time alone hardly overlap: with provider and model before the time, FINAL
+# was more than twice as slow. Partitions are days of arrival: by start time, late records would
+# open many.
 _SETTINGS = "non_replicated_deduplication_window = 1000"
 
 _CREATE = f"""

@@ -1,0 +1,159 @@
+"""Opening a store: addresses, versions of the schema, what is imported when."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from arc_core.storage import CallQuery, StoreCorruptError, StoreError, open_call_store
+from arc_core.storage.schema import MIGRATIONS, TABLES
+from core.call_records import DAY, NOW, PROJECT, batch, record
+from core.clickhouse_server import ClickHouseServer, clickhouse_server, free_port
+from core.storage.places import Place
+
+
+def ask(server: ClickHouseServer, sql: str) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}/", data=sql.encode())
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return str(reply.read().decode())
+
+
+@pytest.fixture
+def served(server: ClickHouseServer, tmp_path: Path) -> Place:
+    """A store in the server, made, closed and with one call in it."""
+    place = Place(server.url(f"opening_{tmp_path.name.replace('-', '_')}"), tmp_path)
+    place.open().insert(batch(record(body="said")), token="t")
+    place.close()
+    return place
+
+
+def database(place: Place) -> str:
+    assert place.url is not None
+    return place.url.rpartition("/")[2]
+
+
+def test_importing_the_package_imports_no_engine() -> None:
+    """Engines take a second and a hundred megabytes; commands that need none must not pay."""
+    program = (
+        "import sys, arc_core.storage\n"
+        "heavy = {'chdb', 'pyarrow', 'pandas', 'clickhouse_connect', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mongodb://localhost", "'mongodb' is no kind of call store.*chdb or clickhouse"),
+        ("chdb://elsewhere", "chdb takes nothing after its name"),
+        ("clickhouse://localhost/a b", "not of the form clickhouse://user"),
+        ("clickhouse://localhost:port/arc", "not of the form clickhouse://user"),
+        ("clickhouse:///arc", "not of the form clickhouse://user"),
+        ("clickhouse://localhost/arc?secure=yes", "not of the form clickhouse://user"),
+        ("clickhouse://localhost/arc?tls=1", "not of the form clickhouse://user"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused(tmp_path: Path, url: str, sentence: str) -> None:
+    with pytest.raises(StoreError, match=sentence):
+        open_call_store(url, tmp_path)
+
+
+def test_no_server_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}/arc"
+    with pytest.raises(StoreError, match=f"No ClickHouse answers at {address}") as caught:
+        open_call_store(f"clickhouse://someone:secret@{address}", tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_wrong_password_is_said_without_the_password(
+    server: ClickHouseServer, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="AUTHENTICATION_FAILED") as caught:
+        open_call_store(f"clickhouse://nobody:secret@127.0.0.1:{server.port}/arc", tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_tables_have_the_columns_of_the_model(server: ClickHouseServer, served: Place) -> None:
+    for table, columns in TABLES.items():
+        found = ask(server, f"DESCRIBE {database(served)}.{table} FORMAT JSONEachRow")
+        names = [json.loads(line)["name"] for line in found.splitlines()]
+        assert names == [column.name for column in columns]
+
+
+def test_a_newer_schema_is_refused(server: ClickHouseServer, served: Place) -> None:
+    newer = len(MIGRATIONS) + 1
+    ask(server, f"INSERT INTO {database(served)}.schema_version SELECT {newer}, now()")
+    with pytest.raises(StoreError, match=rf"written by a newer Arc \(schema {newer}, .* 1\)"):
+        served.open()
+
+
+def test_an_interrupted_migration_is_taken_up_again(
+    server: ClickHouseServer, served: Place
+) -> None:
+    """As after a kill before the version was written: what is there stays."""
+    ask(server, f"TRUNCATE TABLE {database(served)}.schema_version")
+    ask(server, f"DROP TABLE {database(served)}.bodies SYNC")
+    store = served.open()
+    assert store.info().calls == 1
+    store.insert(batch(record(session="s", body="more")), token="t2")
+    (row,) = store.calls(PROJECT, CallQuery(session="s"))
+    assert store.trace(PROJECT, row["trace_id"])[0]["body"] == "more"
+    served.close()
+    assert ask(server, f"SELECT max(version) FROM {database(served)}.schema_version") == "1\n"
+
+
+def test_a_missing_table_is_not_made_anew(server: ClickHouseServer, served: Place) -> None:
+    ask(server, f"DROP TABLE {database(served)}.bodies SYNC")
+    with pytest.raises(StoreCorruptError, match="table bodies is gone"):
+        served.open()
+    assert "bodies" not in ask(server, f"SHOW TABLES FROM {database(served)}")
+
+
+def test_calls_move_to_a_server(place: Place, server: ClickHouseServer, tmp_path: Path) -> None:
+    """From either engine, however many days there are, and twice without doubling anything."""
+    calls = [
+        record(received_at=NOW - age * DAY, start_time=NOW - age * DAY, body=f"body {age}")
+        for age in range(4)
+    ] + [record(received_at=NOW - 2 * DAY) for _ in range(3)]
+    source = place.open()
+    source.insert(batch(*calls), token="t")
+    target = Place(server.url(f"target_{tmp_path.name.replace('-', '_')}"), tmp_path)
+
+    steps: list[tuple[int, int]] = []
+    for _ in range(2):
+        opened = target.open()
+        assert source.copy_to(opened, lambda done, total: steps.append((done, total))) == 7
+        assert [opened.call(PROJECT, call["span_id"]) for call in calls] == calls
+        assert len(opened.calls(PROJECT, CallQuery())) == 7
+        target.close()
+    assert steps[-1] == (7, 7)
+
+
+def test_what_a_server_acknowledged_survives_its_kill(tmp_path: Path) -> None:
+    """The store goes on when the server is back; a batch in between raises and can be repeated."""
+    with clickhouse_server(tmp_path) as server:
+        store = open_call_store(server.url("arc"), tmp_path)
+        for number in range(5):
+            store.insert(batch(record(body="said")), token=f"before-{number}")
+        server.kill()
+        unlucky = batch(record(body="said"))
+        with pytest.raises(StoreError, match="No ClickHouse answers"):
+            store.insert(unlucky, token="unlucky")
+        server.start()
+        store.insert(unlucky, token="unlucky")
+        rows = store.calls(PROJECT, CallQuery())
+        assert len(rows) == 6
+        for row in rows:
+            call = store.call(PROJECT, row["span_id"])
+            assert call is not None
+            assert call["body"] == "said"
+        store.close()

@@ -46,6 +46,7 @@ def test_what_was_withdrawn_never_comes_back() -> None:
 
 names = st.sampled_from(["a", "b"])
 states = st.sampled_from(list(State))
+entries = st.sampled_from([*sorted(ENTRIES), State.ACTIVE, State.CANARY])
 values = st.sampled_from([0.1, 0.2, 0.3])
 
 
@@ -59,12 +60,20 @@ class Life(RuleBasedStateMachine):
         self.registry = Registry.open(f"sqlite:///{path}")
         self.set = self.registry.pattern_set("p")
 
-    @rule(name=names, to=values, state=states)
+    @rule(name=names, to=values, state=entries)
     def add(self, name: str, to: float, state: State) -> None:
         self._try(lambda: self.registry.add_pattern("p", hot(name, to), author="ada", state=state))
 
+    @rule(name=names, way=st.integers(0, 59))
+    def move(self, name: str, way: int) -> None:
+        """Most steps of any kind would be refused; these are legal ones."""
+        for record in self.registry.patterns("p"):
+            ways = sorted(MOVES[record.state])
+            if record.name == name and ways:
+                self.registry.transition("p", name, ways[way % len(ways)], **WHO)
+
     @rule(name=names, to=states)
-    def move(self, name: str, to: State) -> None:
+    def try_to_move(self, name: str, to: State) -> None:
         self._try(lambda: self.registry.transition("p", name, to, **WHO))
 
     @rule(name=names)

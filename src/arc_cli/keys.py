@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence
 
 from arc_cli.command import client, connection_options, run
@@ -13,6 +14,8 @@ from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from arc_core.registry.keys import Key
     from arc_core.registry.registry import Registry
 
@@ -24,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
     if options.action is None:
         parser.print_help()
         return 2
+    if (options.data or options.registry) and not options.local:
+        parser.error("--data and --registry go with --local")
     return run(f"arc keys {options.verb}", lambda: options.action(options))
 
 
@@ -35,9 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--local",
         action="store_true",
-        help="do it in the registry of this machine, whether or not Core runs: the way to the "
-        "first key; ARC_CORE_DATA and ARC_CORE_REGISTRY count, as for `arc core`",
+        help="work on this machine's registry, whether or not Core runs: the way to the first key",
     )
+    common.add_argument("--data", metavar="DIR", help="as for `arc core`; with --local")
+    common.add_argument("--registry", metavar="URL", help="as for `arc core`; with --local")
     creating = verbs.add_parser("create", help="make a key", parents=[common])
     creating.add_argument("name", metavar="NAME", help="what people shall call it")
     creating.add_argument("--project", help="what it sees and feeds")
@@ -146,10 +152,23 @@ def _keys(options: argparse.Namespace) -> Iterator[Any]:
         raise CoreError(
             f'--local needs Arc Core on this machine ({problem}): pip install "arc-runtime[core]".'
         ) from problem
-    settings = config.read([], os.environ)
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    named = {"--data": options.data, "--registry": options.registry}
+    given = [f"{option}={value}" for option, value in named.items() if value]
+    settings = config.read(given, os.environ)
+    if settings.registry is None:
+        _make_folder(settings.data)
     registry = Registry.open(settings.registry_url)
     try:
+        print(f"in {clean(registry.location)}", file=sys.stderr)
         yield _OfRegistry(registry)
     finally:
         registry.close()
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CoreError(
+            f"The folder {data} cannot be made ({problem.strerror}); name Core's with --data."
+        ) from problem

@@ -44,12 +44,14 @@ def test_the_first_key_of_a_core_that_demands_one_is_made_where_it_runs(
     assert refused.code == 1
     assert "`arc keys create NAME --local`" in refused.err
 
-    monkeypatch.setenv("ARC_CORE_DATA", str(tmp_path))
-    secret = arc("keys", "create", "first", "--local", "--json").json["secret"]
+    made = arc("keys", "create", "first", "--local", "--data", str(tmp_path), "--json")
+    secret = made.json["secret"]
+    assert made.err == f"in {tmp_path / 'registry.db'}\n"
 
     assert arc("keys", "list", "--key", secret).lines[1].split()[2] == "first"
     monkeypatch.setenv("ARC_API_KEY", secret)
     (key,) = arc("keys", "list", "--json").json
+    monkeypatch.setenv("ARC_CORE_DATA", str(tmp_path))
     assert arc("keys", "list", "--local", "--json").json[0]["id"] == key["id"]
     assert arc("keys", "revoke", key["id"], "--local").code == 0
     assert arc("keys", "revoke", key["id"], "--local").code == 1
@@ -73,3 +75,7 @@ def test_settings_that_cannot_be_used_are_named(
     assert refused.code == 1
     assert "ARC_CORE_DATA" in refused.err
     assert arc("keys").code == 2
+    assert arc("keys", "list", "--data", "x").code == 2
+    unusable = arc("keys", "list", "--local", "--data", "/proc/no")
+    assert (unusable.code, unusable.out) == (1, "")
+    assert "cannot be made" in unusable.err

@@ -176,7 +176,7 @@ def test_statistics_count_by_steps(project: Project) -> None:
         ("cursor=abc", "cursor", "next_cursor of the page before"),
         ("cursor=99999999999999999999-aa", "cursor", "next_cursor"),
         ("model=", "model", "1 to 500 characters"),
-        ("modle=x", "modle", 'The parameter "modle" is unknown; known: since, until, model'),
+        ("colour=x", "colour", 'The parameter "colour" is unknown; known: since, until, model'),
         ("model=a&model=b", "model", "given twice"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import schemathesis
@@ -12,8 +14,9 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from arc_core.storage import CallStore
 from core.call_records import record
-from core.web.served import Served, failing
+from core.web.served import Served, failing, served
 
 ENDLESS = "/api/v1/calls/stream"
 WITHOUT: list[CheckFunction] = [
@@ -33,7 +36,7 @@ def test_the_server_does_what_its_description_says(core: Served) -> None:
     for found in schema.exclude(path=ENDLESS).get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=15, deadline=None, derandomize=True, database=None)
+        @settings(max_examples=5, deadline=None, derandomize=True, database=None)
         @given(case=operation.as_strategy())
         def check(case: Any) -> None:
             case.call_and_validate(base_url=core.url, excluded_checks=WITHOUT)
@@ -72,10 +75,25 @@ def test_readiness_says_why_not(core: Served) -> None:
     assert core.ask("/healthz").status == 200
 
 
-def test_what_the_registry_cannot_do_is_no_crash(core: Served) -> None:
+def test_what_the_stores_cannot_do_is_said(core: Served) -> None:
     core.context.registry.close()
+    file = Path(core.context.registry.location)
+    for each in file.parent.glob(f"{file.name}-*"):
+        each.unlink()
+    file.write_bytes(b"no database " * 1000)
     answer = core.ask("/api/v1/patterns")
-    assert answer.status in (200, 503)
+    assert answer.status == 503
+    assert str(file) in answer.sentence
+
+
+def test_a_fault_of_ours_is_an_answer_too(store: CallStore, tmp_path: Path) -> None:
+    def broken() -> datetime:
+        raise ZeroDivisionError
+
+    with served(store, tmp_path, now=broken) as core:
+        answer = core.ask("/api/v1/info")
+    assert answer.status == 500
+    assert "its log has the details" in answer.sentence
 
 
 def test_there_is_a_sentence_for_every_wrong_turn(core: Served) -> None:

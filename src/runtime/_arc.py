@@ -210,7 +210,7 @@ class Arc:
             self._seam.undo()
             if self._enabled:
                 self._worker.flush(self.settings.shutdown_timeout)
-                self._worker.stop(self.settings.shutdown_timeout)
+                self._worker.close(self.settings.shutdown_timeout)
                 self._pipeline.close()
 
     @property

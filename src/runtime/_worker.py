@@ -58,6 +58,7 @@ class Worker:
         self._guard = guard
         self._limit = limit
         self._start_lock = threading.Lock()
+        self._closed = False
         self._reset()
 
     def _reset(self) -> None:
@@ -85,10 +86,12 @@ class Worker:
         queue.append(item)
 
     def start(self) -> None:
-        """Start the thread unless it runs in this very process."""
+        """Start the thread unless it runs in this very process, or has been closed."""
         if self._pid != os.getpid():  # a fork that ran no Python hooks
             self.forget()
         with self._start_lock:
+            if self._closed:
+                return
             # SystemExit, raised by code of the application, ends a thread without a word
             if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
@@ -110,6 +113,8 @@ class Worker:
         return self._ask(_Request(drain_until=None), timeout_s)
 
     def _ask(self, request: _Request, timeout_s: float) -> bool:
+        if self._closed:
+            return not self._queue
         self._guarded("start", self.start, None)
         self._asked.append(request)
         self._awake.set()
@@ -132,6 +137,12 @@ class Worker:
                 self._thread = thread
                 self._stop.clear()
             return not thread.is_alive()
+
+    def close(self, timeout_s: float) -> bool:
+        """End for good: calls that end later, such as streams still open, start nothing again."""
+        self._closed = True
+        self._limit = 0
+        return self.stop(timeout_s)
 
     def before_fork(self) -> None:
         """Leave no thread and no connection for a child to inherit; the next item restarts."""

@@ -8,11 +8,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator, List
 
+import openai
 import pytest
 
 from runtime._guard import Guard
 from runtime._worker import Worker
-from telemetry.receiver import wait_until
+from runtime_shapes import RISKY
+from telemetry.receiver import free_port, wait_until
 
 
 class Collecting:
@@ -169,6 +171,32 @@ def test_stopped_worker_keeps_its_items(worker: Worker, task: Collecting) -> Non
     worker.put(3)
     assert worker.flush(10)
     assert task.items == [1, 2, 3]
+
+
+def test_closed_worker_stays_closed(worker: Worker, task: Collecting) -> None:
+    """What comes after the end is dropped and counted; a flush has nothing to wait for."""
+    worker.put(1)
+    assert worker.flush(10)
+    assert worker.close(10)
+    worker.put(2)
+    worker.start()
+    assert worker.flush(10)
+    assert workers() == []
+    assert (task.items, worker.dropped) == ([1], 1)
+
+
+def test_stream_that_outlives_arc_starts_nothing(
+    start: Any, space: Any, client: openai.OpenAI
+) -> None:
+    """After shutdown the rest of a stream arrives, and no thread or port is opened for it."""
+    arc = start(metrics_port=free_port())
+    stream = client.chat.completions.create(**RISKY, stream=True)
+    next(stream)
+    wait_until(lambda: arc.metrics_url is not None)
+    arc.shutdown()
+    assert list(stream)
+    assert arc.flush(10)
+    assert [t.name for t in threading.enumerate() if t.name.startswith("arc-")] == []
 
 
 def test_worker_can_stop_itself(worker: Worker, task: Collecting) -> None:

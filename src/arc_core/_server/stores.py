@@ -20,8 +20,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[CallStore, Registry]]:
     _make_folder(settings.data)
     store = open_call_store(settings.store, settings.data, memory_limit_mb=settings.memory_mb)
     try:
-        url = settings.registry or f"sqlite:///{settings.data / 'registry.db'}"
-        registry = Registry.open(url)
+        registry = Registry.open(settings.registry_url)
         try:
             yield store, registry
         finally:

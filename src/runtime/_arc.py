@@ -15,9 +15,11 @@ from arc_protocol.version import __version__
 from runtime import _config, _log, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
+from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
 from runtime._telemetry.pipeline import SESSION, Pipeline
+from runtime._telemetry.resource import attributes
 from runtime._worker import Worker
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Arc:
         metrics_port: Optional[int] = None,
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
+        policy: Optional[str] = None,
+        cache_dir: Optional[str] = None,
         service_name: Optional[str] = None,
         tls_ca: Optional[str] = None,
         tls_cert: Optional[str] = None,
@@ -67,6 +71,8 @@ class Arc:
             "metrics_port": metrics_port,
             "mode": mode,
             "capture_content": capture_content,
+            "policy": policy,
+            "cache_dir": cache_dir,
             "service_name": service_name,
             "tls_ca": tls_ca,
             "tls_cert": tls_cert,
@@ -87,10 +93,13 @@ class Arc:
         self._seam = Seam()
         self._seams: List[Any] = []
         self._enabled = False
-        self._pipeline = Pipeline(self._guard)
-        self._worker = Worker(self._pipeline, self._guard)
-        self._pipeline.worker = self._worker
+        self._sdks: List[str] = []
         self._registry = PatternRegistry()
+        self._pipeline = Pipeline(self._guard)
+        self._link = Link(self._registry, self._guard, identity=self._identity, sdks=self._sdks)
+        self._pipeline.link = self._link
+        self._worker = Worker(_Work(self._pipeline, self._link, self._guard), self._guard)
+        self._pipeline.worker = self._worker
         self._interception = Interception(self._registry.current, self._worker.put, self._guard)
 
     def _configure(self, settings: _config.Settings) -> None:
@@ -100,7 +109,7 @@ class Arc:
             return
         _log.set_level(settings.log_level)
         self._interception.enforcing = settings.mode == "enforce"
-        self._pipeline.settings = settings
+        self._pipeline.settings = self._link.settings = settings
         if not self._enabled:
             self._enabled = True
             self._intercept()
@@ -112,9 +121,13 @@ class Arc:
             )
         self._worker.start()
 
+    def _identity(self) -> Mapping[str, Any]:
+        return attributes(self.settings.service_name, runtime_id=self._pipeline.runtime_id)
+
     def _intercept(self) -> None:
         try:
             for provider in providers.discover():
+                self._sdks.append(provider.SDK)
                 when_imported(provider.SDK, functools.partial(self._install, provider))
         except Exception as fault:
             self._guard.caught("discover", fault)
@@ -211,6 +224,7 @@ class Arc:
             if self._enabled:
                 self._worker.flush(self.settings.shutdown_timeout)
                 self._worker.close(self.settings.shutdown_timeout)
+                self._link.close()
                 self._pipeline.close()
 
     @property
@@ -218,9 +232,46 @@ class Arc:
         """Where this process's metrics are served; None when they are not, or not yet."""
         return self._pipeline.metrics_url if self._enabled else None
 
+    @property
+    def link(self) -> LinkState:
+        """How it stands with the patterns that Arc Core pushes."""
+        return self._link.status()
+
     def faults(self) -> Mapping[str, int]:
         """Return how often Arc stepped aside because of a fault of its own, by internal step."""
         return self._guard.counts
+
+
+class _Work:
+    """What the worker does: telemetry for each item, and looking after the link in between."""
+
+    def __init__(self, pipeline: Pipeline, link: Link, guard: Guard) -> None:
+        self._pipeline = pipeline
+        self._link = link
+        self._guard = guard
+
+    def handle(self, item: Any) -> None:
+        self._link.called()
+        self._pipeline.handle(item)
+
+    def pump(self) -> float:
+        try:
+            delay_s = self._link.pump()
+        except Exception as fault:  # telemetry goes on
+            self._guard.caught("link", fault)
+            delay_s = 1.0
+        return min(delay_s, self._pipeline.pump())
+
+    def drain(self, timeout_s: float) -> bool:
+        return self._pipeline.drain(timeout_s)
+
+    def suspend(self) -> None:
+        self._link.suspend()
+        self._pipeline.suspend()
+
+    def forget(self) -> None:
+        self._link.forget()
+        self._pipeline.forget()
 
 
 _hooked = False

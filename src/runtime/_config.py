@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from arc_protocol.patterns.policy import POLICIES
 from runtime import _endpoint
 from runtime.errors import SettingError
 
@@ -55,6 +56,12 @@ def _port(value: Any) -> int:
 def _mode(value: Any) -> str:
     if value not in ("enforce", "observe"):
         raise SettingError("write enforce or observe")
+    return str(value)
+
+
+def _policy(value: Any) -> str:
+    if value not in POLICIES:
+        raise SettingError(f"write one of {', '.join(POLICIES)}")
     return str(value)
 
 
@@ -109,6 +116,22 @@ SETTINGS: Tuple[Setting, ...] = (
         _switch,
         "whether messages, tool arguments and reasoning are sent to the endpoint; "
         "default: yes, as the endpoint is on this machine or was named by you",
+    ),
+    Setting(
+        "policy",
+        "ARC_POLICY",
+        "safe",
+        _policy,
+        "what pushed patterns may change: safe (sampling, limits, refused parameters, structure), "
+        "content (messages and tools too), all, none",
+    ),
+    Setting(
+        "cache_dir",
+        "ARC_CACHE_DIR",
+        None,
+        _text,
+        "folder for what outlives the process, such as the last patterns of Core; "
+        "default: the platform's cache folder",
     ),
     Setting("service_name", "ARC_SERVICE_NAME", None, _text, "`service.name` of the telemetry"),
     Setting("tls_ca", "ARC_TLS_CA", None, _text, "PEM file of the authorities to trust"),

@@ -1,4 +1,4 @@
-"""The patterns in force in this process: built in, pushed by Core, registered by the application."""
+"""The patterns in force in this process: built in, pushed, or registered by the application."""
 
 from __future__ import annotations
 

@@ -63,7 +63,11 @@ class Metrics:
             "arc_telemetry_waiting_spans", "Spans that wait for delivery", registry=registry
         )
         self._up = Gauge(
-            "arc_link_up", "1 when the receiver took the last telemetry", registry=registry
+            "arc_telemetry_up", "1 when the receiver took the last telemetry", registry=registry
+        )
+        self._linked = Gauge("arc_link_up", "1 while Core can push patterns", registry=registry)
+        self._refused = Gauge(
+            "arc_patterns_refused", "Pushed patterns that were refused", registry=registry
         )
 
     def observe(self, call: FinishedCall, attributes: Mapping[str, Any]) -> None:
@@ -105,6 +109,11 @@ class Metrics:
         self._sent.set(sent)
         self._waiting.set(waiting)
         self._up.set(up)
+
+    def link(self, *, up: bool, refused: int) -> None:
+        """Take over the state of the link to Core."""
+        self._linked.set(up)
+        self._refused.set(refused)
 
     def app(self) -> Callable[..., Any]:
         """Return the WSGI application that answers scrapes."""

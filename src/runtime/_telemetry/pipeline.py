@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import time
+import uuid
 from typing import Any, List, Mapping, Optional, Tuple
 
 from arc_protocol.patterns import Decision
@@ -43,11 +44,15 @@ class Pipeline:
         """Whoever calls this; set before the first call."""
         self.settings: Any = None
         """The settings in force; replaced as a whole, taken up by the next `pump`."""
+        self.link: Any = None
+        """Whoever brings patterns from Core; its `status` goes into the metrics."""
         self._guard = guard
         self.forget()
 
     def forget(self) -> None:
         """Be new in a forked child: threads and connections belong to the parent."""
+        self.runtime_id = str(uuid.uuid4())
+        """Which process this is, to whoever gets its telemetry."""
         self._applied: Any = None
         self._metrics: Any = None
         self._server: Any = None
@@ -107,7 +112,7 @@ class Pipeline:
             self._exporter = Exporter(
                 endpoint,
                 api_key=settings.api_key,
-                resource=resource(settings.service_name),
+                resource=resource(settings.service_name, runtime_id=self.runtime_id),
                 drops=self._metrics.dropped,
                 wake=self.worker.wake,
                 tls=TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key),
@@ -138,6 +143,9 @@ class Pipeline:
             else:
                 self._unread.append((deadline, exchange))
         self._count_drops()
+        if self.link is not None:
+            status = self.link.status()
+            self._metrics.link(up=status.state == "connected", refused=len(status.refused))
         if self._exporter is None:
             return _IDLE_S
         wait_s = self._exporter.pump()

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 
 def attributes(
-    service_name: Optional[str] = None, environ: Mapping[str, str] = os.environ
+    service_name: Optional[str] = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    runtime_id: Optional[str] = None,
 ) -> Dict[str, Union[str, int]]:
-    """Return the attributes of this process, with a new `arc.runtime.id` each time.
+    """Return the attributes of this process, with a new `arc.runtime.id` unless one is given.
 
-    Call it once per process, and again in a forked child. What the application says in
+    There is one per process, and another in a forked child. What the application says in
     OTEL_RESOURCE_ATTRIBUTES goes before what Arc finds out, except for what names Arc itself.
     """
-    runtime_id = str(uuid.uuid4())
+    runtime_id = runtime_id or str(uuid.uuid4())
     described = {
         semconv.SERVICE_NAME: _program(),
         semconv.SERVICE_INSTANCE_ID: runtime_id,
@@ -49,12 +52,16 @@ def attributes(
 
 
 def resource(
-    service_name: Optional[str] = None, environ: Mapping[str, str] = os.environ
+    service_name: Optional[str] = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    runtime_id: Optional[str] = None,
 ) -> Resource:
     """Return the attributes of this process in OTLP's form."""
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-    return Resource(attributes=key_values(attributes(service_name, environ)))
+    found = attributes(service_name, environ, runtime_id=runtime_id)
+    return Resource(attributes=key_values(found))
 
 
 def _listed(text: str) -> Dict[str, str]:

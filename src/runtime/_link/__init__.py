@@ -1,0 +1,1 @@
+"""The link to Arc Core, over which patterns come."""

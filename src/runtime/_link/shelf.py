@@ -1,0 +1,103 @@
+"""Where Core's patterns are kept: in force in this process, and on disk for its next start."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable, List, Optional, Tuple
+
+from arc_protocol.version import __version__
+from runtime._endpoint import Endpoint
+from runtime._link.disk import LastGood
+from runtime._link.holding import Entry, Holding, SetId, adopt, judge_again
+from runtime._patterns import PatternRegistry
+
+Between = Callable[[], None]
+"""Called after each pattern; may raise to have everything left as it was."""
+
+
+class Shelf:
+    """The holding, and whoever wants to change it one after the other."""
+
+    def __init__(self, registry: PatternRegistry) -> None:
+        self._registry = registry
+        self._source: Optional[Tuple[Endpoint, Optional[str]]] = None
+        self._file: Optional[LastGood] = None
+        self.holding = Holding("safe")
+        """What is in force; replaced as a whole."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Be usable in a forked child, with what the parent had in force."""
+        self._lock = threading.Lock()
+
+    def overridden(self) -> List[str]:
+        """Return the names of patterns that give way to the application's own."""
+        return self._registry.overridden()
+
+    def prepare(
+        self,
+        endpoint: Endpoint,
+        api_key: Optional[str],
+        policy: str,
+        cache_dir: Optional[str],
+        between: Between,
+    ) -> None:
+        """Put in force what is known of this Core without asking it.
+
+        That is what was kept on disk, or what is in force already if it came from there; judged by
+        the policy of now in any case.
+        """
+        with self._lock:
+            self._file = LastGood(cache_dir, endpoint, api_key)
+            source = (endpoint, api_key)
+            if self._source != source:
+                self._put(self._stored(policy, between))
+                self._source = source
+            elif self.holding.policy != policy:
+                held = [held.entry for held in self.holding.held.values()]
+                self._put(judge_again(held, policy, between))
+
+    def clear(self) -> None:
+        """Take everything out of force; what is on disk stays there."""
+        with self._lock:
+            self._put(Holding(self.holding.policy))
+            self._source = self._file = None
+
+    def take(self, offered_id: SetId, offered: List[Entry], between: Between) -> bool:
+        """Put a set of Core's in force; False if that changes nothing. Raises `SetRefusedError`."""
+        with self._lock:
+            before = self.holding
+            after = adopt(before, offered_id, offered, between)
+            self._put(after)
+            self._keep()
+            return (after.held, after.refused) != (before.held, before.refused)
+
+    def confirm(self, current: SetId) -> bool:
+        """Take over how Core names what is in force; False if that is something else."""
+        with self._lock:
+            known = self.holding.id
+            if known is None or known.digest != current.digest:
+                self.holding = self.holding._replace(id=None)  # it will be sent whole
+                return False
+            if known != current:
+                self.holding = self.holding._replace(id=current)
+                self._keep()
+            return True
+
+    def _stored(self, policy: str, between: Between) -> Holding:
+        stored = self._file.load() if self._file is not None else None
+        if stored is None:
+            return Holding(policy)
+        judged = judge_again(stored.entries, policy, between)
+        if (stored.policy, stored.version) != (policy, __version__):
+            return judged
+        return judged._replace(id=stored.id, refused=stored.refused)
+
+    def _put(self, holding: Holding) -> None:
+        if holding.patterns != self.holding.patterns:
+            self._registry.push(holding.patterns)
+        self.holding = holding
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            self._file.save(self.holding)

@@ -41,10 +41,11 @@ class Disk:
         return sorted(name for name in os.listdir(self.folder) if name != "lock")
 
     def deliver(self, spool: Spool) -> List[bytes]:
-        """Take everything, as an exporter in a hurry does."""
+        """Take everything, as an exporter with time does."""
         payloads = []
         while True:
-            batch = spool.take(at_once=True)
+            self.now += 5
+            batch = spool.take()
             if batch is None:
                 return payloads
             payloads.append(batch.payload)
@@ -275,6 +276,25 @@ def test_delivery_is_gentle(disk: Disk) -> None:
     assert 0 < spool.wait_s < 1
     disk.now += spool.wait_s
     assert spool.take() is not None
+
+
+def test_what_is_of_this_process_can_go_at_once(disk: Disk) -> None:
+    """An end, or a flush, waits for no pause; of what others have left it takes one batch."""
+    fill(disk.spool(), disk, b"a", b"b", b"c", spans=500)
+    spool = disk.spool(first_look_s=5)
+    assert spool.take() is None
+    for left in (1, 0):
+        batch = spool.take(at_once=True)
+        assert (batch is not None) == left
+        if batch:
+            spool.done(batch)
+    fill(spool, disk, b"d", spans=500)
+    for payload in (b"b", b"c", b"d"):
+        batch = spool.take(at_once=True)
+        assert batch is not None
+        assert batch.payload == payload
+        spool.done(batch)
+    assert spool.take(at_once=True) is None
 
 
 def test_spans_of_this_process_that_wait(disk: Disk) -> None:

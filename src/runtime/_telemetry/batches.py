@@ -93,10 +93,11 @@ class Batches:
     def take(self, *, at_once: bool = False) -> Optional[Batch]:
         """Return the batch to deliver next and hold it no longer; None when there is nothing.
 
-        What is on disk comes first when it is time for it, or `at_once`.
+        What is on disk comes first when it is time for it, and last if all has to go `at_once`.
         """
-        batch = self._spool.take(at_once=at_once) if self._spool else None
-        return batch or self._oldest()
+        if at_once:
+            return self._oldest() or self._from_disk(at_once=True)
+        return self._from_disk(at_once=False) or self._oldest()
 
     def put_back(self, batch: Batch) -> None:
         """Hold a batch again that could not be delivered now."""
@@ -125,6 +126,9 @@ class Batches:
             if not self._spool.write(batch):
                 self.put_back(batch)
                 return
+
+    def _from_disk(self, *, at_once: bool) -> Optional[Batch]:
+        return self._spool.take(at_once=at_once) if self._spool else None
 
     def _oldest(self) -> Optional[Batch]:
         if not self._closed and self._open:

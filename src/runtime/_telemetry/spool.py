@@ -133,10 +133,13 @@ class Spool:
     def take(self, *, at_once: bool = False) -> Optional[Batch]:
         """Return what is to be delivered next, for `done` or `release`.
 
-        None when there is nothing, when another process delivers, or when it is too early.
+        None when there is nothing, when another process delivers, or when it is too early. What
+        this process has written comes without a pause when it has to be `at_once`; of what others
+        have left, that is one batch for a process which ends soon.
         """
         now = self._clock()
-        if now < self._due and not at_once:
+        hurry = at_once and (self._own or self._looked_at == float("-inf"))
+        if now < self._due and not hurry:
             return None
         if not self._locked():
             self._due = now + _BUSY_S

@@ -10,11 +10,13 @@ from typing import (
     Dict,
     List,
     Mapping,
+    NamedTuple,
     Optional,
     Set,
     Tuple,
 )
 
+from arc_protocol.patterns.allocation import TREATED
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
@@ -33,6 +35,16 @@ Decide = Callable[[Mapping[str, Any]], Optional["Decision"]]
 """Matches and fixes a request; None when nothing matched and nothing failed."""
 
 
+class Assignment(NamedTuple):
+    """The arm of a trial to which a call was assigned."""
+
+    pattern: Pattern
+    stage: str
+    arm: str
+    probability: float
+    """With which the call was to be treated."""
+
+
 class Decision:
     """What the patterns make of one request.
 
@@ -42,9 +54,10 @@ class Decision:
         matched: all patterns that matched.
         skipped: matching patterns that were not applied, each with the reason.
         errors: patterns that could not be evaluated or applied, each with the reason.
+        assignment: the trial that the call is part of; it is part of one at most.
     """
 
-    __slots__ = ("applied", "body", "errors", "matched", "skipped")
+    __slots__ = ("applied", "assignment", "body", "errors", "matched", "skipped")
 
     def __init__(
         self,
@@ -53,12 +66,14 @@ class Decision:
         matched: Tuple[Pattern, ...],
         skipped: Tuple[Failure, ...] = (),
         errors: Tuple[Failure, ...] = (),
+        assignment: Optional[Assignment] = None,
     ) -> None:
         self.body = body
         self.applied = applied
         self.matched = matched
         self.skipped = skipped
         self.errors = errors
+        self.assignment = assignment
 
     def __repr__(self) -> str:
         names = ", ".join(pattern.name for pattern in self.applied)
@@ -98,12 +113,21 @@ def settle(
     skipped: List[Failure] = []
     broken: List[Failure] = []
     claims: Dict[Location, Candidate] = {}
+    assignment: Optional[Assignment] = None
     while hits:
         changed = False
         for hit in hits:
             pattern = hit.pattern
             done.add(hit.rank)
-            matched.append(pattern)
+            if pattern.allocation is None:
+                matched.append(pattern)
+            elif assignment is not None or pattern.allocation.over:
+                continue  # what two trials do to one call could not be told apart
+            else:
+                matched.append(pattern)
+                assignment = _assign(pattern)
+                if assignment.arm != TREATED:
+                    continue
             higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
             try:
                 result, written = pattern.then.apply(fixed, higher)
@@ -119,7 +143,20 @@ def settle(
         if not changed:
             break
         hits, failures = rematch(fixed, done)
-    return Decision(fixed, tuple(applied), tuple(matched), tuple(skipped), tuple(broken + failures))
+    return Decision(
+        fixed,
+        tuple(applied),
+        tuple(matched),
+        tuple(skipped),
+        tuple(broken + failures),
+        assignment,
+    )
+
+
+def _assign(pattern: Pattern) -> Assignment:
+    allocation = pattern.allocation
+    assert allocation is not None
+    return Assignment(pattern, allocation.stage, allocation.arm(), allocation.probability)
 
 
 def compile_alone(
@@ -131,6 +168,8 @@ def compile_alone(
     leaves is not matched again, so the fix must keep the model.
     """
     mine = (pattern,)
+    if pattern.allocation is not None:
+        return _compile_trial(pattern, check, setter)
 
     def decide(body: Mapping[str, Any]) -> Optional[Decision]:
         try:
@@ -140,6 +179,24 @@ def compile_alone(
         except Exception as error:
             return Decision(body, (), (), (), ((pattern, _reason(error)),))
         return Decision(fixed, () if fixed is body else mine, mine)
+
+    return decide
+
+
+def _compile_trial(
+    pattern: Pattern, check: Check, setter: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Decide:
+    mine = (pattern,)
+
+    def decide(body: Mapping[str, Any]) -> Optional[Decision]:
+        try:
+            if pattern.allocation.over or not check(body, body):  # type: ignore[union-attr]
+                return None
+            assignment = _assign(pattern)
+            fixed = setter(body) if assignment.arm == TREATED else body
+        except Exception as error:
+            return Decision(body, (), (), (), ((pattern, _reason(error)),))
+        return Decision(fixed, () if fixed is body else mine, mine, (), (), assignment)
 
     return decide
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Dict, Mapping, Optional
 
 from arc_protocol.errors import PatternError
+from arc_protocol.patterns.allocation import Allocation
 from arc_protocol.patterns.conditions import Condition, compile_condition
 from arc_protocol.patterns.fixes import Fix, compile_fix
 from arc_protocol.patterns.limits import plain_json, show
@@ -43,6 +44,7 @@ class Pattern:
         operation: the kind of call that it concerns, or None for all.
         origin: who it comes from.
         revision: the number of its version.
+        allocation: which calls get the fix while it is on trial, or None for all.
         rationale: why the fix helps, for people.
         when: the compiled condition.
         then: the compiled fix.
@@ -50,6 +52,7 @@ class Pattern:
 
     __slots__ = (
         "_document",
+        "allocation",
         "name",
         "operation",
         "origin",
@@ -66,11 +69,18 @@ class Pattern:
     rationale: Optional[str]
     origin: Origin
     revision: int
+    allocation: Optional[Allocation]
     when: Condition
     then: Fix
     _document: Dict[str, Any]
 
-    def __init__(self, document: Dict[str, Any], origin: Origin, revision: int) -> None:
+    def __init__(
+        self,
+        document: Dict[str, Any],
+        origin: Origin,
+        revision: int,
+        allocation: Optional[Allocation],
+    ) -> None:
         place = object.__setattr__
         place(self, "_document", document)
         place(self, "name", document["name"])
@@ -79,6 +89,7 @@ class Pattern:
         place(self, "rationale", document.get("rationale"))
         place(self, "origin", origin)
         place(self, "revision", revision)
+        place(self, "allocation", allocation)
         place(self, "when", compile_condition(document["pattern"], "pattern"))
         place(self, "then", compile_fix(document["fix"], "fix"))
 
@@ -89,6 +100,7 @@ class Pattern:
         *,
         origin: Origin = Origin.LOCAL,
         revision: int = 1,
+        allocation: Optional[Allocation] = None,
         **fields: Any,
     ) -> Pattern:
         """Check and compile a pattern, given as a document or as its fields.
@@ -106,7 +118,8 @@ class Pattern:
         _check_fields(checked)
         if checked.get("name") is None:
             checked["name"] = f"{origin.label}-{content_hash(checked)[:8]}"
-        return cls({name: checked[name] for name in _FIELDS if name in checked}, origin, revision)
+        known = {name: checked[name] for name in _FIELDS if name in checked}
+        return cls(known, origin, revision, allocation)
 
     @property
     def condition(self) -> Dict[str, Any]:

@@ -1,7 +1,7 @@
 """Spans per second from OTLP to acknowledged storage: `python -m benchmarks.core_ingest`.
 
-Core's collector and its embedded store run in a process of their own on one core, the senders in
-this one on another. Every call has ids of its own and about 2 KB of messages.
+`arc core` with its embedded store runs in a process of its own on one processor core, the senders
+in this one on another. Every call has ids of its own and about 2 KB of messages. Linux only.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import argparse
 import asyncio
 import os
 import random
-import signal
+import re
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,74 +28,86 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
-from prometheus_client import CollectorRegistry, generate_latest
 
-from arc_core.collector.counters import Counters
-from arc_core.collector.grpc_service import SERVER_OPTIONS, trace_service
-from arc_core.collector.intake import Intake
-from arc_core.collector.writer import Writer
 from arc_core.storage import open_call_store
-from benchmarks.core_storage import MODELS, SERVICES, WORDS
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 WAITING_CALLS = 16 * 1024
 """Calls under way at any time, in however many requests."""
 DISTINCT_CALLS = 8192
+MODELS = ("gpt-4.1", "gpt-4.1-mini", "gpt-5", "o4-mini", "claude-opus-4-8", "gemini-3-pro")
+TEXT = (
+    "the of and to in is that for it as was with be by on not he his but at are this have from or"
+    " had an they which one you were all her she there would their we him been has when who will"
+    " no more if out so up said what its about than into them can only other time new some could"
+)
 ID_OF_TRACE, ID_OF_SPAN = b"TRACE-ID-BENCH-I", b"SPAN-ID-"
+THREADS = {
+    "python": "decoding, Arrow, inserts",
+    "ThreadPool": "the engine's parts",
+    "MergeMutate": "the engine's merges",
+    "event_engine": "gRPC",
+}
+"""What the threads of Core do, by name."""
 
 
 def main() -> None:
     """Print spans per second and what they cost for each size of batch."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--batches", type=int, nargs="+", default=[512, 64, 16])
     arguments = parser.parse_args()
-    if arguments.serve:
-        serve(arguments.serve)
-        return
     cores = sorted(os.sched_getaffinity(0))
     for spans in arguments.batches:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "benchmarks.core_ingest", "--serve", folder]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-                os.sched_setaffinity(server.pid, {cores[0]})
-                assert server.stdout is not None
-                port = int(server.stdout.readline())
+            with core(folder, cores[0]) as (pid, port):
                 os.sched_setaffinity(0, {cores[-1]})
-                try:
-                    measure(port, server.pid, spans, arguments.seconds)
-                finally:
-                    server.send_signal(signal.SIGTERM)
-                    left = server.stdout.read()
-                for line in left.splitlines():
-                    if "arc_core_insert_seconds_" in line and "bucket" not in line:
-                        print("   ", line)
+                acknowledged = measure(port, pid, spans, arguments.seconds)
             os.sched_setaffinity(0, cores)
-            counted(Path(folder))
+            stored(folder, acknowledged)
 
 
-def measure(port: int, pid: int, spans: int, seconds: float) -> None:
-    """Send for a while and print the figures."""
+@contextmanager
+def core(folder: str, on_core: int) -> Iterator[tuple[int, int]]:
+    """Start `arc core` on one processor core; give process id and gRPC port."""
+    command = [sys.executable, "-m", "arc_cli", "core", "--data", folder]
+    with subprocess.Popen(
+        ["taskset", "-c", str(on_core), *command, "--port", "0", "--http-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                found = re.search(r"grpc://127\.0\.0\.1:(\d+)", line)
+                if found:
+                    yield process.pid, int(found[1])
+                    return
+            raise RuntimeError("Core ended before it was ready.")
+        finally:
+            process.terminate()
+
+
+def measure(port: int, pid: int, spans: int, seconds: float) -> int:
+    """Send for a while and print the figures; return calls acknowledged."""
     templates = payloads(spans)
     size = sum(map(len, templates)) / len(templates) / spans
-    asyncio.run(load(port, templates, spans, seconds / 4))  # until the engine has its memory
-    before_mb, before_s, started = resident_mb(pid), cpu_s(pid), time.monotonic()
+    warm, _ = asyncio.run(load(port, templates, spans, seconds / 4))  # the engine takes its memory
+    before_mb, before, started = resident_mb(pid), cpu_s(pid), time.monotonic()
     sent, refused = asyncio.run(load(port, templates, spans, seconds))
-    took_s, used_s = time.monotonic() - started, cpu_s(pid) - before_s
-    after_mb = resident_mb(pid)
+    took_s, used = time.monotonic() - started, cpu_s(pid)
+    used.subtract(before)
+    total_s = used.total()
     print(
-        f"{spans:4} spans of {size:.0f} B per request: {sent / took_s:8,.0f} spans/s,"
-        f" {used_s / sent * 1e6:5.1f} µs CPU per span ({sent / used_s:,.0f} spans per core-second),"
-        f" {used_s / took_s:.2f} cores busy, {refused} requests refused,"
-        f" {before_mb:.0f} -> {after_mb:.0f} MB",
-        flush=True,
+        f"{spans:4} spans of {size:.0f} B per request: {sent / took_s:7,.0f} spans/s"
+        f" with {total_s / took_s:.2f} of a core, {total_s / sent * 1e6:.1f} µs CPU per span"
+        f" = {sent / total_s:,.0f} spans per core-second; {refused} requests refused;"
+        f" memory {before_mb:.0f} -> {resident_mb(pid):.0f} MB"
     )
-    global TOTAL
-    TOTAL += sent
-
-
-TOTAL = 0
+    parts = (f"{name} {used_s / sent * 1e6:.1f}" for name, used_s in used.most_common())
+    print(f"     µs per span: {', '.join(parts)}", flush=True)
+    return warm + sent
 
 
 async def load(
@@ -164,7 +179,7 @@ def request(spans: int, rng: random.Random) -> ExportTraceServiceRequest:
     sent = made.resource_spans.add()
     runtime = rng.randbytes(16).hex()
     resource = {
-        "service.name": rng.choice(SERVICES), "service.instance.id": runtime,
+        "service.name": f"service-{rng.randrange(20)}", "service.instance.id": runtime,
         "host.name": "worker-7", "process.pid": rng.randrange(100, 9999),
         "telemetry.sdk.name": "arc", "telemetry.sdk.language": "python",
         "telemetry.sdk.version": "0.2.0", "arc.runtime.version": "0.2.0", "arc.runtime.id": runtime,
@@ -190,9 +205,9 @@ def request(spans: int, rng: random.Random) -> ExportTraceServiceRequest:
 
 def call(rng: random.Random) -> dict[str, Any]:
     """Return the attributes of one call."""
-    model = rng.choice(MODELS)
-    question = " ".join(rng.choices(WORDS, k=300))
-    reply = " ".join(rng.choices(WORDS, k=110))
+    model, words = rng.choice(MODELS), TEXT.split()
+    question = " ".join(rng.choices(words, k=300))
+    reply = " ".join(rng.choices(words, k=110))
     return {
         "gen_ai.request.model": model, "gen_ai.request.temperature": rng.choice([0, 0.2, 0.7, 1]),
         "gen_ai.request.top_p": 0.5, "gen_ai.request.max_tokens": rng.choice([256, 1024, 4096]),
@@ -226,10 +241,15 @@ def fill(attributes: Any, described: dict[str, Any]) -> None:
             setattr(attribute.value, kinds[type(value)], value)
 
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process and its threads have used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_s(pid: int) -> Counter[str]:
+    """Return the CPU time that a process has used, by kind of thread."""
+    used: Counter[str] = Counter()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
+        fields = rest.split()
+        kind = "event loop" if task.name == str(pid) else THREADS.get(name, "others")
+        used[kind] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def resident_mb(pid: int) -> float:
@@ -237,45 +257,13 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
 
 
-def counted(folder: Path) -> None:
+def stored(folder: str, acknowledged: int) -> None:
     """Say whether everything that was acknowledged is in the store."""
-    code = (
-        "import sys; from pathlib import Path; from arc_core.storage import open_call_store;"
-        "store = open_call_store(None, Path(sys.argv[1])); info = store.info();"
-        "print(f'    stored {info.calls:,} calls in {info.size_bytes / info.calls:.0f} B each');"
-        "store.close()"
-    )
-    subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
-
-
-def serve(folder: Path) -> None:
-    """Run the collector and an embedded store until SIGTERM."""
-    import uvloop
-
-    uvloop.run(collect(folder))
-
-
-async def collect(folder: Path) -> None:
-    """Serve OTLP/gRPC on a free port, which is printed."""
-    registry = CollectorRegistry()
-    counters = Counters(registry)
-    store = open_call_store(None, folder)
-    writer = Writer(store, counters)
-    intake = Intake(writer, lambda key: "default", counters)
-    server = grpc.aio.server(options=SERVER_OPTIONS)
-    server.add_generic_rpc_handlers((trace_service(intake),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    writer.start()
-    await server.start()
-    print(port, flush=True)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await stop.wait()
-    await server.stop(5)
-    await writer.close()
-    intake.close()
+    store = open_call_store(None, Path(folder))
+    info = store.info()
     store.close()
-    print(generate_latest(registry).decode())
+    each = info.size_bytes / info.calls
+    print(f"     {acknowledged:,} acknowledged, {info.calls:,} stored in {each:.0f} B each")
 
 
 if __name__ == "__main__":

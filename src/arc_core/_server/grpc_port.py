@@ -27,7 +27,7 @@ async def serve(settings: Settings, handlers: Iterable[object]) -> tuple[grpc.ai
     Raises `SettingError` when the port cannot be had.
     """
     server = grpc.aio.server(options=_OPTIONS)
-    server.add_generic_rpc_handlers(tuple(handlers))  # type: ignore[arg-type]
+    server.add_generic_rpc_handlers(tuple(handlers))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{settings.port}"
     credentials = tls.grpc_credentials(settings)

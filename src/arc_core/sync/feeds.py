@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol
 
+from arc_core.registry.registry import Registry
 from arc_core.sync.publication import Publication, publish
-from arc_core.sync.source import Registry
 
 _logger = logging.getLogger("arc.core.sync")
 

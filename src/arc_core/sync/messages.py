@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from arc_core.registry.runtimes import Verdict
 from arc_core.sync.recorder import Sighting
-from arc_core.sync.source import Verdict
 from arc_protocol.version import __version__
 from arc_protocol.wire import pattern_sync
 from arc_protocol.wire.sync_pb2 import (
@@ -27,7 +27,10 @@ from arc_protocol.wire.sync_pb2 import Verdict as VerdictMessage
 _TEXT = 200
 """Characters that are kept of what a Runtime says about itself."""
 _SDKS = 50
-_STATES = {VerdictMessage.REFUSED: "refused", VerdictMessage.OVERRIDDEN: "overridden"}
+_STATES: dict[int, Literal["refused", "overridden"]] = {
+    VerdictMessage.REFUSED: "refused",
+    VerdictMessage.OVERRIDDEN: "overridden",
+}
 
 
 class RefusedError(Exception):

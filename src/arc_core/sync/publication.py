@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from arc_core.sync.source import PublishedSet
+from arc_core.registry.published import PublishedSet
 from arc_protocol.wire import digests
 from arc_protocol.wire.sync_pb2 import Current, Entry, FromCore, PatternSet, SetId
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from arc_core.sync.source import Registry, Verdict
+from arc_core.registry.registry import Registry
+from arc_core.registry.runtimes import Verdict
 
 _logger = logging.getLogger("arc.core.sync")
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import grpc
 
+from arc_core.registry.registry import Registry
 from arc_core.sync import messages
 from arc_core.sync.connection import Connection, StuckError, Times
 from arc_core.sync.feeds import Feeds
 from arc_core.sync.messages import RefusedError
 from arc_core.sync.recorder import Recorder
-from arc_core.sync.source import Registry
 from arc_protocol.wire import pattern_sync
 
 _logger = logging.getLogger("arc.core.sync")

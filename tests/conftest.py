@@ -18,6 +18,11 @@ _SOURCES = Path(__file__).parent.parent / "src"
 _READY_WITHIN_S = 30
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_in_the_users_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["ARC_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
     """A simulator: the one at the URL in ARC_TEST_SIMULATOR, or one of our own."""

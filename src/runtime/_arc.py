@@ -57,6 +57,7 @@ class Arc:
         capture_content: Optional[bool] = None,
         policy: Optional[str] = None,
         cache_dir: Optional[str] = None,
+        spool: Optional[bool] = None,
         service_name: Optional[str] = None,
         tls_ca: Optional[str] = None,
         tls_cert: Optional[str] = None,
@@ -73,6 +74,7 @@ class Arc:
             "capture_content": capture_content,
             "policy": policy,
             "cache_dir": cache_dir,
+            "spool": spool,
             "service_name": service_name,
             "tls_ca": tls_ca,
             "tls_cert": tls_cert,
@@ -120,6 +122,7 @@ class Arc:
                 settings.endpoint or "nobody",
             )
         self._worker.start()
+        self._worker.wake()  # which may have been waiting when the settings changed
 
     def _identity(self) -> Mapping[str, Any]:
         return attributes(self.settings.service_name, runtime_id=self._pipeline.runtime_id)
@@ -227,6 +230,15 @@ class Arc:
                 self._link.close()
                 self._pipeline.close()
 
+    def _leave(self) -> None:
+        """At the end of the program: what is not delivered in time goes to disk."""
+        if self.flush(self.settings.shutdown_timeout) or not self._worker.stop():
+            return
+        try:
+            self._pipeline.close()
+        except Exception as fault:
+            self._guard.caught("exit", fault)
+
     @property
     def metrics_url(self) -> Optional[str]:
         """Where this process's metrics are served; None when they are not, or not yet."""
@@ -289,7 +301,7 @@ def _register_hooks() -> None:
 
 def _at_exit() -> None:
     if Arc._running is not None:
-        Arc._running.flush(Arc._running.settings.shutdown_timeout)
+        Arc._running._leave()
 
 
 def _before_fork() -> None:

@@ -130,8 +130,16 @@ SETTINGS: Tuple[Setting, ...] = (
         "ARC_CACHE_DIR",
         None,
         _text,
-        "folder for what outlives the process, such as the last patterns of Core; "
+        "folder for what outlives the process: telemetry that waits, the last patterns of Core; "
         "default: the platform's cache folder",
+    ),
+    Setting(
+        "spool",
+        "ARC_SPOOL",
+        True,
+        _switch,
+        "whether telemetry waits on disk while its receiver is away, up to 64 MiB for 24 hours; "
+        "0: in memory alone",
     ),
     Setting("service_name", "ARC_SERVICE_NAME", None, _text, "`service.name` of the telemetry"),
     Setting("tls_ca", "ARC_TLS_CA", None, _text, "PEM file of the authorities to trust"),

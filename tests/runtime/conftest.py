@@ -14,8 +14,9 @@ from telemetry.receiver import Receiver
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for name in ("DISABLE", "ENDPOINT", "API_KEY", "LOG_LEVEL", "METRICS_PORT", "MODE"):
+    for name in ("DISABLE", "ENDPOINT", "API_KEY", "LOG_LEVEL", "METRICS_PORT", "MODE", "SPOOL"):
         monkeypatch.delenv(f"ARC_{name}", raising=False)
+    monkeypatch.setenv("ARC_CACHE_DIR", str(tmp_path / "arc-cache"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -15,6 +15,7 @@ from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
+from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFiles
 
 SESSION: contextvars.ContextVar[Optional[str]] = contextvars.ContextVar("arc_session", default=None)
@@ -33,6 +34,8 @@ _EXPORT_SETTINGS = (
     "tls_ca",
     "tls_cert",
     "tls_key",
+    "cache_dir",
+    "spool",
 )
 
 
@@ -109,11 +112,15 @@ class Pipeline:
                 endpoint.loopback or endpoint.explicit
             )
         if endpoint is not None:
+            drops, spool = self._metrics.dropped, None
+            if settings.spool:
+                spool = Spool.of(endpoint, settings.api_key, settings.cache_dir, drops)
             self._exporter = Exporter(
                 endpoint,
                 api_key=settings.api_key,
                 resource=resource(settings.service_name, runtime_id=self.runtime_id),
-                drops=self._metrics.dropped,
+                drops=drops,
+                spool=spool,
                 wake=self.worker.wake,
                 tls=TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key),
             )

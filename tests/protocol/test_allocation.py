@@ -21,10 +21,14 @@ def on_trial(
     stage: str, treat: int, fix: Dict[str, Any], until_ms: Optional[int] = None, name: str = "cool"
 ) -> Pattern:
     return Pattern.parse(
-        {"name": name, "pattern": {"temperature": {">": 1}}, "fix": fix},
+        {
+            "name": name,
+            "pattern": {"temperature": {">": 1}},
+            "fix": fix,
+            "allocation": Allocation(stage, treat, until_ms).to_json(),
+        },
         origin=Origin.PUSHED,
         revision=3,
-        allocation=Allocation(stage, treat, until_ms),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.limits import show
@@ -40,8 +40,13 @@ class Allocation(NamedTuple):
         return self.treat / WHOLE
 
     @classmethod
-    def parse(cls, document: Mapping[str, Any]) -> Allocation:
+    def parse(cls, document: object) -> Allocation:
         """Read the JSON form; raises `PatternError`."""
+        if not isinstance(document, dict) or not document.keys() <= set(cls._fields):
+            raise PatternError(
+                f"allocation is {show(document)}; it must be an object "
+                f"with {', '.join(cls._fields)}."
+            )
         stage, treat = document.get("stage"), document.get("treat")
         valid_until_ms = document.get("valid_until_ms")
         if stage not in STAGES:

@@ -15,7 +15,7 @@ from arc_protocol.patterns.fixes import Fix, compile_fix
 from arc_protocol.patterns.limits import plain_json, show
 from arc_protocol.patterns.values import copied
 
-_FIELDS = ("name", "provider", "operation", "pattern", "fix", "rationale")
+_FIELDS = ("name", "provider", "operation", "pattern", "fix", "rationale", "allocation")
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
 
 
@@ -74,13 +74,7 @@ class Pattern:
     then: Fix
     _document: Dict[str, Any]
 
-    def __init__(
-        self,
-        document: Dict[str, Any],
-        origin: Origin,
-        revision: int,
-        allocation: Optional[Allocation],
-    ) -> None:
+    def __init__(self, document: Dict[str, Any], origin: Origin, revision: int) -> None:
         place = object.__setattr__
         place(self, "_document", document)
         place(self, "name", document["name"])
@@ -89,7 +83,8 @@ class Pattern:
         place(self, "rationale", document.get("rationale"))
         place(self, "origin", origin)
         place(self, "revision", revision)
-        place(self, "allocation", allocation)
+        shares = document.get("allocation")
+        place(self, "allocation", None if shares is None else Allocation.parse(shares))
         place(self, "when", compile_condition(document["pattern"], "pattern"))
         place(self, "then", compile_fix(document["fix"], "fix"))
 
@@ -100,7 +95,6 @@ class Pattern:
         *,
         origin: Origin = Origin.LOCAL,
         revision: int = 1,
-        allocation: Optional[Allocation] = None,
         **fields: Any,
     ) -> Pattern:
         """Check and compile a pattern, given as a document or as its fields.
@@ -118,8 +112,7 @@ class Pattern:
         _check_fields(checked)
         if checked.get("name") is None:
             checked["name"] = f"{origin.label}-{content_hash(checked)[:8]}"
-        known = {name: checked[name] for name in _FIELDS if name in checked}
-        return cls(known, origin, revision, allocation)
+        return cls({name: checked[name] for name in _FIELDS if name in checked}, origin, revision)
 
     @property
     def condition(self) -> Dict[str, Any]:

@@ -43,10 +43,7 @@ class PatternSet:
         latest_first = reversed(list(patterns))
         self.patterns = tuple(sorted(latest_first, key=lambda pattern: pattern.origin))
         self.revision = content_hash(
-            [
-                [pattern.origin.name, pattern.to_json(), *(pattern.allocation or ())]
-                for pattern in self.patterns
-            ]
+            [[pattern.origin.name, pattern.to_json()] for pattern in self.patterns]
         )[:16]
         self._rules = tuple(_Rule(rank, pattern) for rank, pattern in enumerate(self.patterns))
         self._by_model: Dict[str, List[_Rule]] = {}

@@ -91,7 +91,7 @@ def _sdk(provider: Any) -> Iterator[Finding]:
         )
         return
     version = _version(name)
-    around = set(_active(name, sdk))
+    around = set(_active(sdk))
     seam = _Recording()
     try:
         interception = Interception(PatternRegistry().current, lambda _: None, Guard())
@@ -138,11 +138,7 @@ class _Recording(Seam):
 
 def _missed(sdk: Any, calls: Any, owners: Sequence[type]) -> Iterator[str]:
     """Yield the classes of clients whose calls go past Arc."""
-    clients = {
-        each
-        for each in list(vars(sdk).values())
-        if isinstance(each, type) and issubclass(each, tuple(owners))
-    }
+    clients = {each for each in _classes(sdk) if issubclass(each, tuple(owners))}
     if not clients:
         yield "no class of clients was found"
     for each in sorted(clients, key=lambda client: client.__name__):
@@ -156,13 +152,17 @@ def _missed(sdk: Any, calls: Any, owners: Sequence[type]) -> Iterator[str]:
             yield each.__name__
 
 
-def _active(name: str, sdk: Any) -> Iterator[str]:
+def _classes(sdk: Any) -> List[type]:
+    # isinstance would have openai's stand-ins for a client make one, for which there is no key
+    return [each for each in list(vars(sdk).values()) if issubclass(type(each), type)]
+
+
+def _active(sdk: Any) -> Iterator[str]:
     """Yield the instrumentations that are around methods of the SDK now."""
-    for each in list(vars(sdk).values()):
-        if isinstance(each, type) and hasattr(each, "request"):
-            found = instrumentation_of(each.request)
-            if found:
-                yield found
+    for each in _classes(sdk):
+        found = instrumentation_of(getattr(each, "request", None))
+        if found:
+            yield found
 
 
 def _instrumentations(name: str, around: Set[str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from concurrent import futures
 from typing import Any, Callable, Dict, Iterator, Optional
 
 import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from arc_protocol.wire import digests, pattern_sync
 from arc_protocol.wire.sync_pb2 import (
@@ -93,6 +94,7 @@ class StandIn:
         self.heartbeat_s = heartbeat_s
         self.answer: Callable[[Any], None] = lambda context: None
         self.streams = 0
+        self.telemetry: queue.Queue[ExportTraceServiceRequest] = queue.Queue()
         self._connections: queue.Queue[Connection] = queue.Queue()
         self._server: Any = None
 
@@ -110,7 +112,10 @@ class StandIn:
         server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=16), options=[("grpc.so_reuseport", 0)]
         )
-        server.add_generic_rpc_handlers((pattern_sync.handler(self._sync),))
+        export = grpc.unary_unary_rpc_method_handler(self._export)
+        service = "opentelemetry.proto.collector.trace.v1.TraceService"
+        traces = grpc.method_handlers_generic_handler(service, {"Export": export})
+        server.add_generic_rpc_handlers((pattern_sync.handler(self._sync), traces))
         self.port = server.add_insecure_port(f"127.0.0.1:{self.port}")
         server.start()
         self._server = server
@@ -125,6 +130,10 @@ class StandIn:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _export(self, request: bytes, _context: Any) -> bytes:
+        self.telemetry.put(ExportTraceServiceRequest.FromString(request))
+        return b""
 
     def _sync(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
         self.streams += 1
@@ -152,4 +161,3 @@ class StandIn:
             if message is None:
                 return
             yield message.SerializeToString()
-

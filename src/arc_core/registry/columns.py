@@ -43,8 +43,15 @@ class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
+    def __init__(self, *, none_as_null: bool = False) -> None:
+        """With `none_as_null`, None is no value rather than JSON's null."""
+        super().__init__()
+        self.none_as_null = none_as_null
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the text of the value."""
+        if value is None and self.none_as_null:
+            return None
         return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:

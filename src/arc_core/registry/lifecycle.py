@@ -35,7 +35,10 @@ class State(str, Enum):
 
 
 IN_FORCE = frozenset({State.ACTIVE})
-"""States whose patterns Runtimes get."""
+"""States in which the fix is applied to all calls, but for those that are held back."""
+
+PUBLISHED = frozenset({State.SHADOW, State.CANARY, State.ACTIVE})
+"""States whose patterns Runtimes get; on trial, with the share of calls that gets the fix."""
 
 ENTRIES = frozenset({State.CANDIDATE, State.SHADOW, State.ACTIVE})
 """States in which a new revision may begin."""

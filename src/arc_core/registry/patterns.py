@@ -17,6 +17,7 @@ from arc_core.registry.records import Event, PatternRecord
 from arc_core.registry.steps import Note
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns import Origin, Pattern
+from arc_protocol.patterns.allocation import Allocation
 from arc_protocol.patterns.pattern import content_hash
 
 
@@ -84,13 +85,16 @@ class Patterns:
         author: str,
         reason: str,
         evidence: Mapping[str, Any] | None,
+        allocation: Allocation | None,
     ) -> PatternRecord:
-        """Take a pattern to another state."""
+        """Take a pattern to another state, or to another share in the same."""
         note = _note(author, reason, evidence)
+        share = None if allocation is None else allocation.to_json()
         with self._edit(project) as edit:
             before = steps.find(edit.connection, project, name)
-            check_move(name, before.state, to)
-            steps.move(edit, before, to, note)
+            if to is not before.state or allocation is None:
+                check_move(name, before.state, to)
+            steps.move(edit, before, to, note, share)
             return steps.find(edit.connection, project, name)
 
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
@@ -145,6 +149,8 @@ class Patterns:
 
 def _parsed(document: Mapping[str, Any]) -> dict[str, Any]:
     parsed = Pattern.parse(document, origin=Origin.PUSHED).to_json()
+    if "allocation" in parsed:
+        raise PatternError("The pattern has an allocation; its share of the calls is Core's own.")
     inputs.name(parsed["name"], "The pattern's name")
     return parsed
 

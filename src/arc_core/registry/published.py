@@ -11,24 +11,27 @@ from sqlalchemy import select
 from arc_core.registry import steps, tables
 from arc_core.registry.access import Access
 from arc_core.registry.database import Database
-from arc_core.registry.lifecycle import IN_FORCE
+from arc_core.registry.lifecycle import PUBLISHED, State
+from arc_core.registry.records import PatternRecord
+from arc_protocol.patterns.allocation import Allocation
+from arc_protocol.patterns.pattern import content_hash
 from arc_protocol.wire import digests
 
 
 class PublishedPattern(NamedTuple):
-    """A pattern in force."""
+    """A pattern in force, or on trial."""
 
     name: str
     revision: int
     digest: str
     """SHA-256 of the document's canonical JSON."""
     document: dict[str, Any]
-    """Shared between callers; not to be changed."""
+    """With its allocation, if not all calls get the fix. Shared; not to be changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedSet:
-    """All patterns in force in a project at one moment."""
+    """All patterns in force or on trial in a project at one moment."""
 
     epoch: str
     """Random, one per registry; versions of different epochs cannot be compared."""
@@ -60,13 +63,21 @@ class PublishedSets:
                 known = self._latest.get(project)
             if known is not None and known.version == version:
                 return known
-            in_force = tables.pattern.c.state.in_([state.value for state in IN_FORCE])
-            entries = tuple(
-                PublishedPattern(record.name, record.revision, record.digest, record.document)
-                for record in steps.select_records(connection, project, in_force)
-            )
+            states = tables.pattern.c.state.in_([state.value for state in PUBLISHED])
+            entries = tuple(map(_publish, steps.select_records(connection, project, states)))
         digest = digests.of_set(entry[:3] for entry in entries)
         made = PublishedSet(epoch, version, digest, entries)
         with self._lock:
             self._latest[project] = made
         return made
+
+
+def _publish(record: PatternRecord) -> PublishedPattern:
+    allocation = record.allocation
+    if allocation is None and record.state is not State.ACTIVE:
+        # a person's trial: which share of the calls is treated is for the rollout to say
+        allocation = Allocation(record.state.value, 0).to_json()
+    if allocation is None:
+        return PublishedPattern(record.name, record.revision, record.digest, record.document)
+    document = {**record.document, "allocation": allocation}
+    return PublishedPattern(record.name, record.revision, content_hash(document), document)

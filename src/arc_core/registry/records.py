@@ -30,6 +30,8 @@ class PatternRecord:
     """What came with this revision."""
     digest: str
     """SHA-256 of the document's canonical JSON."""
+    allocation: dict[str, Any] | None = None
+    """Share of the calls that gets the fix, as `arc_protocol.patterns.allocation` has it."""
 
 
 @dataclass(frozen=True, slots=True)

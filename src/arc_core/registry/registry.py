@@ -14,7 +14,9 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.patterns import Patterns
 from arc_core.registry.published import PublishedSet, PublishedSets
 from arc_core.registry.records import Event, PatternRecord
+from arc_core.registry.rollouts import Rollouts
 from arc_core.registry.runtimes import RuntimeRecord, Runtimes, Verdict
+from arc_protocol.patterns.allocation import Allocation
 
 
 def _now() -> datetime:
@@ -34,6 +36,7 @@ class Registry:
         self._changes = Changes(database)
         self._patterns = Patterns(database, clock, self._changes.committed)
         self._published = PublishedSets(database)
+        self._rollouts = Rollouts(database, clock)
         self._keys = Keys(database, clock)
         self._runtimes = Runtimes(database, clock)
 
@@ -106,7 +109,7 @@ class Registry:
 
         Imported elsewhere in this order, they do the same there.
         """
-        return [deepcopy(entry.document) for entry in self._published.get(project).entries]
+        return [deepcopy(each.document) for each in self._patterns.select(project, State.ACTIVE)]
 
     def transition(
         self,
@@ -117,13 +120,23 @@ class Registry:
         author: str,
         reason: str,
         evidence: Mapping[str, Any] | None = None,
+        allocation: Allocation | None = None,
     ) -> PatternRecord:
         """Take a pattern to another state; `lifecycle.MOVES` has the legal steps.
+
+        `allocation` is the share of the calls that gets the fix there; with one, the state may be
+        the one that it has.
 
         Raises `UnknownPatternError` or `IllegalMoveError`.
         """
         return self._patterns.move(
-            project, name, to, author=author, reason=reason, evidence=evidence
+            project,
+            name,
+            to,
+            author=author,
+            reason=reason,
+            evidence=evidence,
+            allocation=allocation,
         )
 
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
@@ -132,6 +145,16 @@ class Registry:
         Raises `UnknownPatternError`, or `IllegalMoveError` if there is nothing to go back to.
         """
         return self._patterns.roll_back(project, name, author=author, reason=reason)
+
+    def progress(self, project: str, name: str) -> dict[str, Any] | None:
+        """Return how the trial of a pattern's newest revision stands; None before it begins."""
+        return self._rollouts.get(project, name)
+
+    def keep_progress(
+        self, project: str, name: str, revision: int, progress: Mapping[str, Any]
+    ) -> None:
+        """Replace how the trial of a revision stands."""
+        self._rollouts.put(project, name, revision, progress)
 
     def pattern(self, project: str, name: str) -> PatternRecord:
         """Return a pattern as it stands; raises `UnknownPatternError`."""

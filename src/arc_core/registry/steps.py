@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, selec
 from arc_core.registry import tables
 from arc_core.registry.edit import Edit
 from arc_core.registry.errors import UnknownPatternError
-from arc_core.registry.lifecycle import IN_FORCE, State
+from arc_core.registry.lifecycle import IN_FORCE, PUBLISHED, State
 from arc_core.registry.records import Event, PatternRecord
 from arc_protocol.patterns.pattern import content_hash
 
@@ -65,6 +65,7 @@ def select_records(
             updated_at=row.updated_at,
             evidence=row.evidence,
             digest=row.digest,
+            allocation=row.allocation,
         )
 
 
@@ -138,15 +139,21 @@ def add_revision(
             created_at=edit.at,
         )
     )
-    was_in_force = before is not None and before.state in IN_FORCE
-    changes_set = was_in_force or state in IN_FORCE
+    was_published = before is not None and before.state in PUBLISHED
+    changes_set = was_published or state in PUBLISHED
     _record(edit, key, number, None, state, note, changes_set=changes_set)
 
 
-def move(edit: Edit, record: PatternRecord, to: State, note: Note) -> None:
-    """Write a step of a pattern to another state, and its event."""
-    key = _place(edit, record.name, record.revision, to)
-    changes_set = (record.state in IN_FORCE) != (to in IN_FORCE)
+def move(
+    edit: Edit,
+    record: PatternRecord,
+    to: State,
+    note: Note,
+    allocation: dict[str, Any] | None = None,
+) -> None:
+    """Write a step of a pattern to another state, or another share in the same, and its event."""
+    key = _place(edit, record.name, record.revision, to, allocation=allocation)
+    changes_set = record.state in PUBLISHED or to in PUBLISHED
     _record(edit, key, record.revision, record.state, to, note, changes_set=changes_set)
 
 
@@ -162,9 +169,22 @@ def _by_number(connection: Connection, record: PatternRecord, number: int) -> Ro
     ).one()
 
 
-def _place(edit: Edit, name: str, number: int, state: State, *, is_new: bool = False) -> int:
+def _place(
+    edit: Edit,
+    name: str,
+    number: int,
+    state: State,
+    *,
+    allocation: dict[str, Any] | None = None,
+    is_new: bool = False,
+) -> int:
     """Write where a pattern stands; return its id."""
-    values = {"revision": number, "state": state.value, "updated_at": edit.at}
+    values = {
+        "revision": number,
+        "state": state.value,
+        "updated_at": edit.at,
+        "allocation": allocation,
+    }
     statement = (
         insert(_pattern).values(project=edit.project, name=name, created_at=edit.at, **values)
         if is_new

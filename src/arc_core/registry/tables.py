@@ -55,6 +55,7 @@ pattern = Table(
     Column("state", String(20), nullable=False),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
+    Column("allocation", Json(none_as_null=True)),
     UniqueConstraint("project", "name"),
 )
 """Patterns in the order of their first revision, which is that of precedence: later go first."""
@@ -93,6 +94,20 @@ event = Table(
     Index(None, "pattern_id", "id"),
 )
 """Every step of every pattern; `set_version` is null where nothing changed for Runtimes."""
+
+rollout = Table(
+    "arc_rollout",
+    metadata,
+    Column("pattern_id", Id, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("progress", Json, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    ForeignKeyConstraint(
+        ["pattern_id", "revision"],
+        ["arc_pattern_revision.pattern_id", "arc_pattern_revision.revision"],
+    ),
+)
+"""How the trial of a revision stands; whoever runs it knows the form."""
 
 change = Table(
     "arc_change",

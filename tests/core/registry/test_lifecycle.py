@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from arc_core.registry.errors import IllegalMoveError, UnknownPatternError
-from arc_core.registry.lifecycle import ENTRIES, IN_FORCE, MOVES, State, check_move
+from arc_core.registry.lifecycle import ENTRIES, IN_FORCE, MOVES, PUBLISHED, State, check_move
 from arc_core.registry.records import Event
 from arc_core.registry.registry import Registry
 from core.registry.documents import hot
@@ -92,12 +92,12 @@ class Life(RuleBasedStateMachine):
         return [(record, self.registry.history("p", record.name)) for record in records]
 
     @invariant()
-    def the_set_is_what_is_in_force_and_its_version_counts_changes(self) -> None:
+    def the_set_is_what_runtimes_get_and_its_version_counts_changes(self) -> None:
         now = self.registry.pattern_set("p")
         assert [(entry.name, entry.revision) for entry in now.entries] == [
             (record.name, record.revision)
             for record in self.registry.patterns("p")
-            if record.state in IN_FORCE
+            if record.state in PUBLISHED
         ]
         changed = now.entries != self.set.entries
         assert now.version == self.set.version + changed

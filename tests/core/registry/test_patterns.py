@@ -143,7 +143,7 @@ def test_history_has_every_step_with_who_when_why(registry: Registry, clock) -> 
     ]
     history = registry.history("p", "cool")
     assert [(each.at - begun).total_seconds() for each in history] == [0, 3600, 7200]
-    assert [each.set_version for each in history] == [None, None, 1]
+    assert [each.set_version for each in history] == [None, 1, 2]
     record = registry.pattern("p", "cool")
     assert (record.created_at, record.updated_at) == (begun, clock.now)
 

@@ -37,12 +37,12 @@ def test_the_version_grows_by_one_with_each_change_of_what_is_in_force(
         (lambda: registry.add_pattern("p", hot("a"), author="ada"), 1),
         (lambda: registry.add_pattern("p", hot("a"), author="ada"), 1),
         (lambda: registry.add_pattern("p", hot("b"), author="ada", state=State.CANDIDATE), 1),
-        (lambda: registry.transition("p", "b", State.SHADOW, **WHO), 1),
-        (lambda: registry.transition("p", "b", State.ACTIVE, **WHO), 2),
-        (lambda: registry.transition("p", "a", State.PAUSED, **WHO), 3),
-        (lambda: registry.add_pattern("other", hot("a"), author="ada"), 3),
-        (lambda: registry.transition("p", "a", State.ACTIVE, **WHO), 4),
-        (lambda: registry.add_pattern("p", hot("a", 0.1), author="ada"), 5),
+        (lambda: registry.transition("p", "b", State.SHADOW, **WHO), 2),
+        (lambda: registry.transition("p", "b", State.ACTIVE, **WHO), 3),
+        (lambda: registry.transition("p", "a", State.PAUSED, **WHO), 4),
+        (lambda: registry.add_pattern("other", hot("a"), author="ada"), 4),
+        (lambda: registry.transition("p", "a", State.ACTIVE, **WHO), 5),
+        (lambda: registry.add_pattern("p", hot("a", 0.1), author="ada"), 6),
     ]
     for step, version in steps:
         step()

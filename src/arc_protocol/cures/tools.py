@@ -1,0 +1,375 @@
+"""Errors about tools, their names, and JSON Schemas."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Iterator, List, NamedTuple, Tuple
+
+from arc_protocol.cures.view import Cure, View, strong, weak
+from arc_protocol.errors import PatternError
+from arc_protocol.patterns.naming import compile_shape
+from arc_protocol.patterns.paths import parse_path
+from arc_protocol.patterns.structure import STRUCTURAL_TESTS
+from arc_protocol.patterns.values import MAPPING
+
+_TOOL_SCHEMAS = (
+    "tools[*].function.parameters",
+    "tools[*].parameters",
+    "tools[*].input_schema",
+    "tools[*].function_declarations[*].parameters",
+    "tools[*].functionDeclarations[*].parameters",
+    "config.tools[*].function_declarations[*].parameters",
+    "config.tools[*].functionDeclarations[*].parameters",
+    "toolConfig.tools[*].toolSpec.inputSchema.json",
+    "functions[*].parameters",
+)
+_REPLY_SCHEMAS = (
+    "response_format.json_schema.schema",
+    "text.format.schema",
+    "config.response_schema",
+    "config.response_json_schema",
+    "generationConfig.responseSchema",
+    "generation_config.response_schema",
+    "output_config.format.schema",
+    "output_format.schema",
+    "guided_json",
+)
+
+
+def _schemas(view: View) -> List[str]:
+    """Return the places of schemas, those that the words speak of alone if they tell."""
+    tools = [path for path in _TOOL_SCHEMAS if parse_path(path, "").hits(view.request)]
+    replies = [path for path in _REPLY_SCHEMAS if parse_path(path, "").hits(view.request)]
+    where = f"{view.error.param or ''} {view.text}"
+    if replies and re.search(
+        r"response[_ ]?format|response[_ ]?schema|text\.format|output_\w*format", where
+    ):
+        return replies
+    return tools if tools and re.search(r"tools?\b|function", where) else [*tools, *replies]
+
+
+class _Rule(NamedTuple):
+    words: str
+    test: Callable[[Any], bool]
+    repair: Any
+
+
+def _has(test: str, **arguments: Any) -> Callable[[Any], bool]:
+    return lambda schema: STRUCTURAL_TESTS[test](schema, **arguments)
+
+
+_RULES = (
+    _Rule(
+        r"additional_?properties.{0,40}(?:false|required|must|supplied|set)|"
+        r"every key in properties|"
+        r"must include (?:every|all)|all (?:fields|properties) must be required|"
+        r"[\"']required[\"'] (?:is|must)",
+        _has("strict_schema_incomplete"),
+        {"repair": "strict_schema"},
+    ),
+    _Rule(
+        r"(?:must|should) have (?:a|the)? ?[\"'`]?type|missing (?:field )?[\"'`]?type|"
+        r"type.{0,20}(?:required|missing|unspecified|specif)",
+        _has("schema_node_without_type"),
+        {"repair": {"schema_types": {"type": "string"}}},
+    ),
+    _Rule(
+        r"oneOf|anyOf|allOf",
+        _has("schema_union_at_top"),
+        {"repair": "flat_schema"},
+    ),
+    _Rule(
+        r"\bitems\b",
+        _has("array_without_items"),
+        {
+            "repair": {
+                "schema_default": {"where": {"type": "array"}, "keyword": "items", "value": {}}
+            }
+        },
+    ),
+    _Rule(r"\benum", _has("non_string_enum"), {"repair": "string_enums"}),
+    _Rule(
+        r"\bconst\b", _has("schema_uses", keywords=frozenset(["const"])), {"repair": "schema_const"}
+    ),
+)
+
+
+def schema_repairs(view: View) -> Iterator[Cure]:
+    """The words name a fault of a schema that it has."""
+    for path in _schemas(view):
+        schemas = parse_path(path, "").hits(view.request)
+        for rule in _RULES:
+            said = view.says(rule.words)
+            if said and any(map(rule.test, schemas)):
+                yield strong({path: rule.repair}, f'"{said[0]}", and the schemas show it')
+
+
+_KEYWORDS = [
+    "additionalProperties",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "pattern",
+    "format",
+    "default",
+    "$schema",
+    "$id",
+    "$ref",
+    "$defs",
+    "definitions",
+    "propertyNames",
+    "patternProperties",
+    "unevaluatedProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "if",
+    "then",
+    "else",
+    "not",
+    "contains",
+    "prefixItems",
+    "examples",
+    "title",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "nullable",
+    "readOnly",
+    "writeOnly",
+    "deprecated",
+    "strict",
+    "const",
+]
+_UNWANTED = (
+    r"not (?:be )?(?:support|permitt|allow|valid|recogni|accept)|unsupported|unknown|unrecogni|"
+    r"cannot find|invalid|unexpected|only .{0,40}(?:support|allow)|does not|not a valid"
+)
+_TOGETHER = {
+    "minItems": ["minItems", "maxItems"],
+    "maxItems": ["minItems", "maxItems"],
+    "minimum": ["minimum", "maximum"],
+    "maximum": ["minimum", "maximum"],
+    "minLength": ["minLength", "maxLength"],
+    "maxLength": ["minLength", "maxLength"],
+}
+"""Keywords that servers take or refuse together."""
+
+
+def keywords(view: View) -> Iterator[Cure]:
+    """Keywords of JSON Schema that the words refuse."""
+    if not view.says(_UNWANTED):
+        return
+    spoken = [
+        word for word in _KEYWORDS if re.search(rf"(?<![\w$]){re.escape(word)}(?!\w)", view.text)
+    ]
+    spoken = [word for word in spoken if word not in _ALSO_WORDS or _marked(view.text, word)]
+    for path in _schemas(view):
+        uses = STRUCTURAL_TESTS["schema_uses"]
+        schemas = parse_path(path, "").hits(view.request)
+        found = [
+            word for word in spoken if any(uses(one, keywords=frozenset([word])) for one in schemas)
+        ]
+        if found == ["format"]:
+            yield from _formats(view, path)
+        elif found:
+            because = f"schemas must not have {', '.join(found)}"
+            gone = [one for word in found for one in _TOGETHER.get(word, [word])]
+            without = {"schema_without": {"keywords": list(dict.fromkeys(gone))}}
+            yield strong({path: {"repair": without}}, because)
+
+
+_ALSO_WORDS = frozenset(
+    [
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "format",
+        "default",
+        "title",
+        "pattern",
+        "strict",
+        "deprecated",
+        "minimum",
+        "maximum",
+        "definitions",
+        "examples",
+    ]
+)
+
+
+def _marked(text: str, word: str) -> bool:
+    return (
+        re.search(rf"[\"'`]{word}[\"'`]|{word} is not|keyword:? {word}|: {word}\b", text)
+        is not None
+    )
+
+
+def _formats(view: View, path: str) -> Iterator[Cure]:
+    listed = re.search(
+        r"only ((?:[\"'`]?[\w-]+[\"'`]?(?:, | and | or )?){1,8}) (?:are|is) supported", view.text
+    )
+    where = None
+    if listed:
+        kept = re.findall(r"[\"'`]([\w-]+)[\"'`]", listed[1])
+        where = {"type": "string", "format": {"not_in": kept}} if kept else None
+    without = {"keywords": ["format"], **({"where": where} if where else {})}
+    yield strong(
+        {path: {"repair": {"schema_without": without}}}, "schemas must not have this format"
+    )
+
+
+_NAMES: Tuple[Tuple[str, List[str]], ...] = (
+    (
+        "tools[*].function.name",
+        [
+            "messages[*].tool_calls[*].function.name",
+            "messages[*].name",
+            "tool_choice.function.name",
+        ],
+    ),
+    (
+        "functions[*].name",
+        ["messages[*].function_call.name", "messages[*].name", "function_call.name"],
+    ),
+    ("tools[*].name", ["messages[*].content[*].name", "input[*].name", "tool_choice.name"]),
+    (
+        "tools[*].function_declarations[*].name",
+        ["contents[*].parts[*].function_call.name", "contents[*].parts[*].function_response.name"],
+    ),
+    (
+        "tools[*].functionDeclarations[*].name",
+        ["contents[*].parts[*].functionCall.name", "contents[*].parts[*].functionResponse.name"],
+    ),
+    (
+        "config.tools[*].function_declarations[*].name",
+        ["contents[*].parts[*].function_call.name", "contents[*].parts[*].function_response.name"],
+    ),
+    ("toolConfig.tools[*].toolSpec.name", ["messages[*].content[*].toolUse.name"]),
+    ("response_format.json_schema.name", []),
+    ("text.format.name", []),
+    ("messages[*].name", []),
+)
+"""Where names stand, and where else the same name is used."""
+_PATTERN = r"\^\[[^\]\s]+\](?:\[[^\]\s]+\])?(?:\{\d+(?:,\d+)?\}|\+|\*)\$"
+
+
+def names(view: View) -> Iterator[Cure]:
+    """Names that must have another form."""
+    if not view.says(r"\bname|pattern|alphanumeric|characters|regex"):
+        return
+    shape = _shape(view)
+    if shape is None:
+        return
+    for path, also in _NAMES:
+        found = parse_path(path, "").hits(view.request)
+        used = [one for one in also if parse_path(one, "").hits(view.request)]
+        if any(isinstance(name, str) and not compile_shape(shape, "").fits(name) for name in found):
+            allowed = {"allowed": shape, "also": used} if used else shape
+            yield strong({path: {"sanitize": allowed}}, f"names must look like {shape}")
+
+
+def _shape(view: View) -> Any:
+    written = re.search(_PATTERN, view.text)
+    if written is not None:
+        text = re.sub(r"\\d", "0-9", re.sub(r"\\w", "a-zA-Z0-9_", written[0])).replace("\\", "")
+        text = re.sub(r"(?:\+|\*)\$$", "{1,64}$", text)
+    elif view.says(r"alphanumeric|a-z|letters|underscores?|function name"):
+        length = view.says(r"(?:maximum|max|up to|most|than|under|exceed)\D{0,30}(\d{2,3})")
+        most = int(length[1]) if length else 64
+        first = "[a-zA-Z_]" if view.says(r"start with|begin with") else ""
+        text = f"^{first}[a-zA-Z0-9_-]{{{0 if first else 1},{most - bool(first)}}}$"
+    else:
+        length = view.says(
+            r"(?:maximum|max|at most)\D{0,30}length\D{0,10}(\d{1,3})|at most (\d{1,3}) characters"
+        )
+        if length is None or not view.says(r"\bname"):
+            return None
+        text = f"^[a-zA-Z0-9_-]{{1,{length[1] or length[2]}}}$"
+    try:
+        compile_shape(text, "")
+    except PatternError:
+        return None
+    return text
+
+
+def call_ids(view: View) -> Iterator[Cure]:
+    """Ids of tool calls that must have another form."""
+    if not view.says(r"tool[_ ]call[_ ]?ids?|tool_use[._]id|call_id|\bid\b"):
+        return
+    length = view.says(
+        r"length (?:of |is |must be )?(\d{1,3})|(\d{1,3}) characters|maximum length (\d{1,3})"
+    )
+    written = re.search(_PATTERN, view.text)
+    if written is not None:
+        shape = re.sub(r"(?:\+|\*)\$$", "{1,64}$", written[0])
+    elif length is not None:
+        size = next(one for one in length.groups() if one)
+        exact = view.says(r"length (?:of|is)|exactly|must be") and not view.says("max|at most")
+        characters = "a-zA-Z0-9" if view.says("a-z") else "a-zA-Z0-9_-"
+        shape = f"^[{characters}]{{{size if exact else f'1,{size}'}}}$"
+    else:
+        return
+    for path, also in _IDS:
+        found = [*parse_path(path, "").hits(view.request), *parse_path(also, "").hits(view.request)]
+        try:
+            fits = compile_shape(shape, "").fits
+        except PatternError:
+            return
+        if any(isinstance(one, str) and not fits(one) for one in found):
+            ids = {"allowed": shape, "also": [also]}
+            yield strong({path: {"rewrite_ids": ids}}, f"ids of tool calls must look like {shape}")
+
+
+_IDS = (
+    ("messages[*].tool_calls[*].id", "messages[*].tool_call_id"),
+    ("messages[*].content[*].id", "messages[*].content[*].tool_use_id"),
+    ("messages[*].content[*].toolUse.toolUseId", "messages[*].content[*].toolResult.toolUseId"),
+    ("input[*].call_id", "input[*].call_id"),
+)
+
+
+def duplicates(view: View) -> Iterator[Cure]:
+    """Tools that are there twice."""
+    if view.says(r"duplicate|unique|more than once|already (?:defined|declared)"):
+        tools = view.request.get("tools")
+        keyed = isinstance(tools, list) and all(
+            isinstance(t, MAPPING) and "name" in t for t in tools
+        )
+        if keyed and STRUCTURAL_TESTS["duplicate_values"](tools, key="name"):
+            yield strong({"tools": {"dedupe": "name"}}, "names of tools must be unique")
+
+
+def shapes(view: View) -> Iterator[Cure]:
+    """Tools and formats in the form of another API."""
+    tools = view.request.get("tools")
+    flat = view.says(r"tools\[\d+\]\.name|tools\.\d+\.name|missing.*[\"'`]name")
+    if flat and any(isinstance(t, MAPPING) and "function" in t for t in tools or ()):
+        yield strong({"tools[*]": {"repair": "responses_tool"}}, f'"{flat[0]}"')
+    form = view.request.get("response_format")
+    if isinstance(form, MAPPING) and form.get("type") == "object" and view.says("response_format"):
+        yield strong({"response_format": {"repair": "json_schema_format"}}, "a bare schema")
+
+
+def json_with_tools(view: View) -> Iterator[Cure]:
+    """A form of reply that does not go with tools."""
+    said = view.says(
+        r"function calling with .{0,20}response mime type|tools? .{0,30}response_mime_type"
+    )
+    config = view.request.get("config")
+    if said and isinstance(config, MAPPING) and "response_mime_type" in config:
+        fix = {"config.response_mime_type": None}
+        if "response_schema" in config:
+            fix["config.response_schema"] = None
+        yield strong(fix, f'"{said[0]}"')
+        yield weak({"tools": None}, f'"{said[0]}"')

@@ -34,6 +34,8 @@ ERRORS = [
 ]
 WORDS = ["".join(parts) for parts in itertools.product("btkmls", "aeiou", "nrt", ("", "ing"))]
 
+REQUEST = '{"model": "gpt-4.1", "temperature": 0.5, "messages": [{"role": "user", "content": ""}]}'
+
 
 def bodies(rng: random.Random, count: int = 4000) -> list[str]:
     """Return texts of about 2 KB that compress as English does, but not to nothing."""
@@ -88,6 +90,9 @@ class Calls:
                 "duration_ms": rng.random() * 9000, "overhead_us": rng.random() * 40,
                 "pattern_ids": [], "pattern_revisions": [], "fix_outcome": "none", "fix_fields": [],
                 "fix_diff": "", "attributes": '{"server.address": "api.openai.com"}',
+                "failure_kinds": [], "failure_signature": error[1] or "other" if error else "",
+                "error_template": error[3] if error else "", "rollout_id": "", "rollout_stage": "",
+                "rollout_arm": "", "request": REQUEST,
                 "body": rng.choice(self._bodies),
             }  # fmt: skip
             batch.append([values.get(column.name) for column in COLUMNS])

@@ -51,6 +51,12 @@ CURRENT = _at(
         semconv.ARC_FIX_OUTCOME: ("fix_outcome", values.text),
         semconv.ARC_FIX_FIELDS: ("fix_fields", values.texts),
         semconv.ARC_FIX_DIFF: ("fix_diff", values.long_text),
+        semconv.ARC_REQUEST: ("request", values.long_text),
+        semconv.ARC_FAILURE_KINDS: ("failure_kinds", values.texts),
+        semconv.ARC_ROLLOUT_ID: ("rollout_id", values.text),
+        semconv.ARC_ROLLOUT_STAGE: ("rollout_stage", values.text),
+        semconv.ARC_ROLLOUT_ARM: ("rollout_arm", values.text),
+        semconv.ARC_ROLLOUT_PROBABILITY: ("rollout_probability", values.number),
     }
 )
 """Span attributes as Arc and the present conventions name them."""

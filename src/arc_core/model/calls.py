@@ -97,10 +97,21 @@ COLUMNS: tuple[Column, ...] = (
     Column("fix_outcome", Kind.NAME, "applied, shadow, rejected, error or none"),
     Column("fix_fields", Kind.NAMES, "parameters that the fix changed"),
     Column("fix_diff", Kind.TEXT, "the change as a JSON Patch"),
+    Column("failure_kinds", Kind.NAMES, "what is wrong beside errors: truncated, ..."),
+    Column("failure_signature", Kind.NAME, "the same for all that failed alike; empty: healthy"),
+    Column("error_template", Kind.NAME, "the provider's words without what differs between calls"),
+    Column("rollout_id", Kind.NAME, "trial that drew lots for the call, NAME@REVISION"),
+    Column("rollout_stage", Kind.NAME, "shadow, canary or active"),
+    Column("rollout_arm", Kind.NAME, "treated, control or shadow"),
+    Column("rollout_probability", Kind.NUMBER, "of being treated, from 0 to 1", nullable=True),
     Column("attributes", Kind.TEXT, "everything else, a JSON object"),
+    Column("request", Kind.TEXT, "the request without its words, a JSON object; empty: unknown"),
     Column("body", Kind.TEXT, "what was said, a JSON object; empty when not captured"),
 )
-"""The fields of a call record, in the order of a row. The last one, the body, is large."""
+"""The fields of a call record, in the order of a row."""
+
+LARGE = ("request", "body")
+"""Fields that are large and needed for few of the calls."""
 
 
 class CallBatch:

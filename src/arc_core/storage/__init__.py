@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arc_core.storage.call_store import (
     MAX_CALLS,
+    MAX_OUTCOMES,
     CallQuery,
     CallStore,
     Row,
@@ -12,12 +13,14 @@ from arc_core.storage.call_store import (
     StoreError,
     StoreFullError,
     StoreInfo,
+    arrival_cursor,
     cursor,
 )
 from arc_core.storage.opening import open_call_store
 
 __all__ = [
     "MAX_CALLS",
+    "MAX_OUTCOMES",
     "CallQuery",
     "CallStore",
     "Row",
@@ -26,6 +29,7 @@ __all__ = [
     "StoreError",
     "StoreFullError",
     "StoreInfo",
+    "arrival_cursor",
     "cursor",
     "open_call_store",
 ]

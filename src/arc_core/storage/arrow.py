@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from arc_core.model.calls import COLUMNS, CallBatch, Column, Kind
-from arc_core.storage.schema import BODY, TABLES
+from arc_core.model.calls import COLUMNS, LARGE, CallBatch, Column, Kind
+from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,11 @@ def blocks(batch: CallBatch) -> Iterator[tuple[str, bytes]]:
 
     Raises `ValueError` when a value does not fit its column.
     """
-    bodies = batch.columns[_POSITIONS[BODY]]
+    large = [*zip(*(batch.columns[_POSITIONS[name]] for name in LARGE))]
     for table, columns in TABLES.items():
         values = [batch.columns[_POSITIONS[column.name]] for column in columns]
-        if table == "bodies" and not all(bodies):
-            there = [position for position, body in enumerate(bodies) if body]
+        there = [position for position, texts in enumerate(large) if any(texts)]
+        if table == "bodies" and len(there) < len(large):
             values = [[each[position] for position in there] for each in values]
         if values[0]:
             yield table, _stream(table, values)

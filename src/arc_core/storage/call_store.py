@@ -22,6 +22,8 @@ _DIGITS = len(str(LATEST_TIME))
 
 MAX_CALLS = 1000
 """The most records that one question gets."""
+MAX_OUTCOMES = 10_000
+"""The most outcomes that one question gets."""
 
 
 class StoreError(ArcError):
@@ -83,8 +85,13 @@ def cursor(row: Row) -> str:
     return f"{row['start_time']}-{row['span_id']}"
 
 
+def arrival_cursor(row: Row) -> str:
+    """Return what to give to `CallStore.outcomes` to go on after this row."""
+    return f"{row['received_at']}-{row['span_id']}"
+
+
 def position(cursor: str) -> tuple[int, str]:
-    """Return the start time and the span id of a cursor."""
+    """Return the time and the span id of a cursor."""
     time, _, span_id = cursor.partition("-")
     if not (time.isascii() and time.isdigit() and len(time) <= _DIGITS and span_id):
         raise ValueError(f"{cursor!r} is no cursor: take start_time-span_id of the last call")
@@ -143,6 +150,31 @@ class CallStore(Protocol):
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:
         """Return time, calls, failures, fixed, input_tokens, output_tokens per step with calls."""
+
+    def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
+        """Return calls with this failure signature whose request was recorded, newest first.
+
+        Of the fields there are those that learning looks at, `request` among them. `limit` is at
+        most `MAX_CALLS`.
+        """
+
+    def healthy(
+        self, project: str, provider: str, operation: str, since: datetime, limit: int
+    ) -> list[Row]:
+        """Return calls without failure, the newest of each application and model in turn.
+
+        So the first rows have every application and model, however rare it is among the newest
+        million calls. Fields and `limit` are as for `failing`.
+        """
+
+    def outcomes(
+        self, project: str, rollout_id: str, after: str | None = None, limit: int = MAX_OUTCOMES
+    ) -> list[Row]:
+        """Return how the calls of a rollout ended, in the order in which they were received.
+
+        `after` is `arrival_cursor` of the last row that was dealt with. A call that was received
+        twice within ten minutes is there once.
+        """
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""

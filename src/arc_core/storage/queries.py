@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from arc_core.model.calls import Column, Kind
+from arc_core.model.calls import LARGE, Column, Kind
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.schema import CALLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from arc_core.storage.call_store import CallQuery
@@ -24,17 +25,19 @@ SETTINGS = """
 SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"""
 
 
-def _field(column: Column) -> str:
+def field(column: Column) -> str:
+    """Return what selects a column of `calls`."""
     # the qualified name: otherwise a condition below would mean what is selected here
     if column.kind is Kind.TIME:
         return f"toUnixTimestamp64Micro(calls.{column.name}) AS {column.name}"
     return f"calls.{column.name} AS {column.name}"
 
 
-_FIELDS = ",\n ".join(map(_field, CALLS))
+_FIELDS = ",\n ".join(map(field, CALLS))
+_LARGE = ", ".join(f"calls.{name} AS {name}" for name in LARGE)
 
 
-class _Conditions:
+class Conditions:
     """What must hold, joined by AND, with the values of parameters."""
 
     def __init__(self, project: str) -> None:
@@ -42,16 +45,24 @@ class _Conditions:
         self.parameters: dict[str, str | int] = {"project": project}
 
     def add(self, text: str, **parameters: str | int) -> None:
+        """Add one, with the values of its parameters."""
         self._texts.append(text)
         self.parameters.update(parameters)
 
     def between(self, since: int | None, until: int | None) -> None:
+        """Limit the start time, in microseconds."""
         if since is not None:
             self.add("calls.start_time >= fromUnixTimestamp64Micro({since:Int64})", since=since)
         if until is not None:
             self.add("calls.start_time < fromUnixTimestamp64Micro({until:Int64})", until=until)
 
+    def at(self, times: Iterable[int]) -> None:
+        """Limit the start time to these, in microseconds."""
+        moments = ", ".join(f"fromUnixTimestamp64Micro({time})" for time in times)
+        self.add(f"calls.start_time IN ({moments})")
+
     def near(self, moment: datetime | None) -> None:
+        """Limit the start time to about a day around a moment, if there is one."""
         if moment is not None:
             middle = microseconds(moment)
             self.between(middle - _NEAR_US, middle + _NEAR_US)
@@ -62,7 +73,7 @@ class _Conditions:
 
 def calls(database: str, project: str, query: CallQuery) -> Question:
     """Ask for calls without bodies, newest first."""
-    where = _Conditions(project)
+    where = Conditions(project)
     where.between(
         None if query.since is None else microseconds(query.since),
         None if query.until is None else microseconds(query.until),
@@ -101,7 +112,7 @@ LIMIT {query.limit}{SETTINGS},
 
 def call(database: str, project: str, span_id: str, near: datetime | None) -> Question:
     """Ask for one call, without its body."""
-    where = _Conditions(project)
+    where = Conditions(project)
     where.add("calls.span_id = {span_id:String}", span_id=span_id)
     where.near(near)
     return (
@@ -112,7 +123,7 @@ def call(database: str, project: str, span_id: str, near: datetime | None) -> Qu
 
 def trace(database: str, project: str, trace_id: str, near: datetime | None) -> Question:
     """Ask for the calls of a trace, without their bodies."""
-    where = _Conditions(project)
+    where = Conditions(project)
     where.add("calls.trace_id = {trace_id:String}", trace_id=trace_id)
     where.near(near)
     return (
@@ -127,16 +138,15 @@ LIMIT 1 BY calls.span_id{SETTINGS}""",
 
 def bodies(database: str, project: str, trace_id: str, times: set[int]) -> Question:
     """Ask for the bodies of the calls of a trace that started at `times`."""
-    where = _Conditions(project)
+    where = Conditions(project)
     if len(times) > _MANY:
         where.between(min(times), max(times) + 1)
     else:
-        moments = ", ".join(f"fromUnixTimestamp64Micro({time})" for time in times)
-        where.add(f"calls.start_time IN ({moments})")
+        where.at(times)
     where.add("calls.trace_id = {trace_id:String}", trace_id=trace_id)
     return (
         f"""
-SELECT calls.span_id AS span_id, calls.body AS body
+SELECT calls.span_id AS span_id, {_LARGE}
 FROM {database}.bodies AS calls {where}
 LIMIT 1 BY calls.span_id{SETTINGS}""",
         where.parameters,
@@ -147,7 +157,7 @@ def failure_groups(
     database: str, project: str, since: datetime, until: datetime, limit: int
 ) -> Question:
     """Ask for failed calls by error, the largest group first."""
-    where = _Conditions(project)
+    where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
     return (
         f"""
@@ -182,7 +192,7 @@ def statistics(
     database: str, project: str, since: datetime, until: datetime, step_s: int
 ) -> Question:
     """Ask for sums per step."""
-    where = _Conditions(project)
+    where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
     where.parameters["step"] = step_s * 1_000_000
     return (

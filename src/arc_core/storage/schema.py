@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from arc_core.model.calls import COLUMNS, Column, Kind
+from arc_core.model.calls import COLUMNS, LARGE, Column, Kind
 
-BODY = "body"
 KEY = ("project", "start_time", "received_at", "trace_id", "span_id")
-"""What a record shares with its body, which has a table of its own: it is nine tenths of the bytes
-and needed only by those who look at one call."""
+"""What a record shares with its large fields, which have a table of their own: they are nine tenths
+of the bytes."""
 
 _BY_NAME = {column.name: column for column in COLUMNS}
-CALLS = tuple(column for column in COLUMNS if column.name != BODY)
-BODIES = tuple(_BY_NAME[name] for name in (*KEY, BODY))
+CALLS = tuple(column for column in COLUMNS if column.name not in LARGE)
+BODIES = tuple(_BY_NAME[name] for name in (*KEY, *LARGE))
 
 TABLES: dict[str, tuple[Column, ...]] = {"bodies": BODIES, "calls": CALLS}
 """In the order of writing: a record is never there without its body."""
@@ -55,14 +54,36 @@ SETTINGS index_granularity = 512, {_SETTINGS}{{settings}};
 
 CREATE TABLE IF NOT EXISTS {{database}}.calls (
  {_columns(CALLS)},
- INDEX by_id (trace_id, span_id) TYPE bloom_filter(0.01) GRANULARITY 1
+ INDEX by_id (trace_id, span_id) TYPE bloom_filter(0.01) GRANULARITY 1,
+ INDEX by_arrival received_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (project, start_time, trace_id, span_id)
 SETTINGS {_SETTINGS}{{settings}}
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE,)
+
+def _added(*names: str, after: str) -> str:
+    """Return the clauses that add columns in the order of the model."""
+    places = zip(names, (after, *names))
+    return ",\n ".join(
+        f"ADD COLUMN IF NOT EXISTS {_column(_BY_NAME[name])} AFTER {before}"
+        for name, before in places
+    )
+
+
+_LEARNING = (
+    *("failure_kinds", "failure_signature", "error_template"),
+    *("rollout_id", "rollout_stage", "rollout_arm", "rollout_probability"),
+)
+_ADD_LEARNING = f"""
+ALTER TABLE {{database}}.bodies {_added("request", after="span_id")};
+
+ALTER TABLE {{database}}.calls {_added(*_LEARNING, after="fix_diff")},
+ ADD INDEX IF NOT EXISTS by_arrival received_at TYPE minmax GRANULARITY 1
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING)
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`
 are the engine's."""

@@ -8,10 +8,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from arc_core.storage import queries
-from arc_core.storage.call_store import CallQuery, CallStore, Row, StoreError, StoreInfo, cursor
+from arc_core.model.calls import LARGE
+from arc_core.storage import learning_queries, queries
+from arc_core.storage.call_store import (
+    MAX_OUTCOMES,
+    CallQuery,
+    CallStore,
+    Row,
+    StoreError,
+    StoreInfo,
+    cursor,
+)
 from arc_core.storage.migrations import migrate
-from arc_core.storage.schema import BODY, TABLES
+from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +82,30 @@ class SqlCallStore:
         """Return sums per step."""
         database = self._engine.database
         return self._rows(queries.statistics(database, project, since, until, step_s))
+
+    def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
+        """Return calls that failed alike."""
+        database = self._engine.database
+        return self._examples(
+            project, learning_queries.failing(database, project, signature, since, limit)
+        )
+
+    def healthy(
+        self, project: str, provider: str, operation: str, since: datetime, limit: int
+    ) -> list[Row]:
+        """Return calls without failure."""
+        database = self._engine.database
+        return self._examples(
+            project,
+            learning_queries.healthy(database, project, provider, operation, since, limit),
+        )
+
+    def outcomes(
+        self, project: str, rollout_id: str, after: str | None = None, limit: int = MAX_OUTCOMES
+    ) -> list[Row]:
+        """Return how the calls of a rollout ended."""
+        database = self._engine.database
+        return self._rows(learning_queries.outcomes(database, project, rollout_id, after, limit))
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""
@@ -154,11 +187,27 @@ class SqlCallStore:
     def _rows(self, question: queries.Question) -> list[Row]:
         return [json.loads(line) for line in self._engine.query(*question).splitlines()]
 
+    def _examples(self, project: str, where: queries.Question) -> list[Row]:
+        """Return the calls at the places that a question finds, in their order."""
+        database, found = self._engine.database, self._rows(where)
+        if not found:
+            return []
+        times = {row["start_time"] for row in found}
+        known, recorded = (
+            {(row["trace_id"], row["span_id"]): row for row in self._rows(question)}
+            for question in (
+                learning_queries.examples(database, project, times),
+                learning_queries.requests(database, project, times),
+            )
+        )
+        keys = [(row["trace_id"], row["span_id"]) for row in found]
+        return [{**known[key], **recorded[key]} for key in keys if key in known and key in recorded]
+
     def _with_bodies(self, project: str, trace_id: str, rows: list[Row]) -> list[Row]:
         if rows:
             times = {row["start_time"] for row in rows}
             question = queries.bodies(self._engine.database, project, trace_id, times)
-            found = {row["span_id"]: row["body"] for row in self._rows(question)}
+            found = {row["span_id"]: row for row in self._rows(question)}
             for row in rows:
-                row[BODY] = found.get(row["span_id"], "")
+                row.update(dict.fromkeys(LARGE, ""), **found.get(row["span_id"], {}))
         return rows

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from arc_core.model.calls import COLUMNS, CallBatch
+from arc_core.model.calls import COLUMNS, LARGE, CallBatch
 from arc_core.storage import CallQuery, Row
 
 WAITING_CALLS = 1000
 """Calls that wait for one watcher; the oldest make room for new ones."""
 
 _PLACES = {column.name: place for place, column in enumerate(COLUMNS)}
-_SHOWN = [(column.name, _PLACES[column.name]) for column in COLUMNS if column.name != "body"]
+_SHOWN = [(column.name, _PLACES[column.name]) for column in COLUMNS if column.name not in LARGE]
 _EQUAL = {
     "model": _PLACES["request_model"],
     "service": _PLACES["service"],

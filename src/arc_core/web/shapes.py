@@ -117,7 +117,7 @@ _KINDS = {
     calls.Kind.NAMES: TEXT.listed(),
     calls.Kind.INTEGERS: INTEGER.listed(),
 }
-_STORED_JSON = ("fix_diff", "attributes", "body")
+_STORED_JSON = ("fix_diff", "attributes", *calls.LARGE)
 
 
 def _of_column(column: calls.Column) -> Out:
@@ -128,11 +128,11 @@ def _of_column(column: calls.Column) -> Out:
 
 CALL_WITH_BODY = Shape(
     "CallWithBody",
-    "A finished call and what was said.",
+    "A finished call, its request without words, and what was said.",
     {column.name: _of_column(column) for column in calls.COLUMNS},
 )
 CALL = Shape(
     "Call",
     "A finished call.",
-    {name: out for name, out in CALL_WITH_BODY.members.items() if name != "body"},
+    {name: out for name, out in CALL_WITH_BODY.members.items() if name not in calls.LARGE},
 )

@@ -89,6 +89,30 @@ def test_every_attribute_of_a_failed_call_of_the_runtime_has_its_column() -> Non
     assert {name: found[name] for name in expected} == expected
 
 
+def test_what_learning_needs_fills_its_columns() -> None:
+    rollout = {
+        semconv.ARC_FAILURE_KINDS: ["truncated"],
+        semconv.ARC_ROLLOUT_ID: "learned-1@2",
+        semconv.ARC_ROLLOUT_STAGE: "canary",
+        semconv.ARC_ROLLOUT_ARM: "control",
+        semconv.ARC_ROLLOUT_PROBABILITY: 0.25,
+    }
+    found = record(span(attributes=rollout))
+    expected = {
+        "failure_kinds": ["truncated"], "rollout_id": "learned-1@2", "rollout_stage": "canary",
+        "rollout_arm": "control", "rollout_probability": 0.25, "request": "",
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_the_request_without_its_words_has_a_column() -> None:
+    found = from_runtime()
+    request = json.loads(found["request"])
+    assert (request["model"], request["temperature"]) == ("gpt-4.1", 1.2)
+    assert "secret" not in found["request"]
+    assert semconv.ARC_REQUEST not in found["attributes"]
+
+
 def test_spans_that_are_no_calls_are_ignored_and_not_rejected() -> None:
     agent = span(attributes={"gen_ai.operation.name": "invoke_agent"})
     tool = foreign_span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"})

@@ -16,6 +16,15 @@ from core.call_records import DAY, NOW, PROJECT, batch, record
 from core.clickhouse_server import ClickHouseServer, clickhouse_server, free_port
 from core.storage.places import Place
 
+BODIES_1 = "project start_time received_at trace_id span_id body"
+CALLS_1 = """project start_time received_at trace_id span_id parent_span_id session service
+runtime_id runtime_version patterns_revision provider operation api request_model response_model
+response_id stream temperature top_p max_tokens frequency_penalty presence_penalty
+seed choice_count failed error_type status_code error_code error_param error_message finish_reasons input_tokens
+output_tokens cached_tokens reasoning_tokens duration_ms first_chunk_ms overhead_us pattern_ids
+pattern_revisions fix_outcome fix_fields fix_diff attributes"""
+"""The columns of the first version of the schema."""
+
 
 def ask(server: ClickHouseServer, sql: str) -> str:
     request = urllib.request.Request(f"http://127.0.0.1:{server.port}/", data=sql.encode())
@@ -89,10 +98,38 @@ def test_tables_have_the_columns_of_the_model(server: ClickHouseServer, served: 
         assert names == [column.name for column in columns]
 
 
+def test_a_store_of_the_first_version_gets_its_new_columns(
+    server: ClickHouseServer, served: Place
+) -> None:
+    """Calls that are there keep what they have."""
+    (before,) = served.open().calls(PROJECT, CallQuery())
+    served.close()
+    for table, columns in (("bodies", BODIES_1), ("calls", CALLS_1)):
+        there = ask(server, f"DESCRIBE {database(served)}.{table}").splitlines()
+        new = {line.split("\t")[0] for line in there} - set(columns.split())
+        dropped = [f"DROP COLUMN {name}" for name in new]
+        if table == "calls":
+            dropped.insert(0, "DROP INDEX by_arrival")
+        ask(server, f"ALTER TABLE {database(served)}.{table} {', '.join(dropped)}")
+    ask(server, f"TRUNCATE TABLE {database(served)}.schema_version")
+    ask(server, f"INSERT INTO {database(served)}.schema_version SELECT 1, now()")
+
+    store = served.open()
+    assert store.calls(PROJECT, CallQuery()) == [before]
+    call = store.call(PROJECT, before["span_id"])
+    assert call is not None
+    assert (call["body"], call["request"]) == ("said", "")
+    served.close()
+    test_tables_have_the_columns_of_the_model(server, served)
+    assert "by_arrival" in ask(server, f"SHOW CREATE TABLE {database(served)}.calls")
+
+
 def test_a_newer_schema_is_refused(server: ClickHouseServer, served: Place) -> None:
     newer = len(MIGRATIONS) + 1
     ask(server, f"INSERT INTO {database(served)}.schema_version SELECT {newer}, now()")
-    with pytest.raises(StoreError, match=rf"written by a newer Arc \(schema {newer}, .* 1\)"):
+    with pytest.raises(
+        StoreError, match=rf"written by a newer Arc \(schema {newer}, .* {newer - 1}\)"
+    ):
         served.open()
 
 
@@ -108,7 +145,10 @@ def test_an_interrupted_migration_is_taken_up_again(
     (row,) = store.calls(PROJECT, CallQuery(session="s"))
     assert store.trace(PROJECT, row["trace_id"])[0]["body"] == "more"
     served.close()
-    assert ask(server, f"SELECT max(version) FROM {database(served)}.schema_version") == "1\n"
+    assert (
+        ask(server, f"SELECT max(version) FROM {database(served)}.schema_version")
+        == f"{len(MIGRATIONS)}\n"
+    )
 
 
 def test_a_missing_table_is_not_made_anew(server: ClickHouseServer, served: Place) -> None:

@@ -56,6 +56,7 @@ def test_a_call_is_shown_with_what_was_said(project: Project) -> None:
             pattern_revisions=[3],
             fix_diff='[{"op": "replace", "path": "/temperature", "value": 0.7}]',
             attributes='{"a": {"b": [1, "x"]}}',
+            request='{"temperature": 0.9}',
             body='{"gen_ai.input.messages": [{"role": "user"}]}',
         )
     )
@@ -65,9 +66,10 @@ def test_a_call_is_shown_with_what_was_said(project: Project) -> None:
     assert (call["pattern_ids"], call["pattern_revisions"]) == (["hot"], [3])
     assert call["fix_diff"][0]["path"] == "/temperature"
     assert call["attributes"] == {"a": {"b": [1, "x"]}}
+    assert call["request"] == {"temperature": 0.9}
     assert call["body"] == {"gen_ai.input.messages": [{"role": "user"}]}
     (listed,) = project.get("/calls")["calls"]
-    assert listed == {name: value for name, value in call.items() if name != "body"}
+    assert listed == {name: call[name] for name in call if name not in ("request", "body")}
 
 
 def test_what_is_odd_in_a_record_does_not_hide_it(project: Project) -> None:

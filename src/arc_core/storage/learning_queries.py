@@ -1,0 +1,137 @@
+"""What learning asks the call store, as SQL for both engines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arc_core.storage.call_store import microseconds, position
+from arc_core.storage.queries import SETTINGS, Conditions, Question, field
+from arc_core.storage.schema import CALLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+_SEARCHED = 1_000_000
+"""Healthy calls among which those of many applications and models are looked for, the newest."""
+_TWICE_US = 600 * 1_000_000
+"""So long after a call was received it is recognised when it is received again."""
+_RECORDED = "calls.runtime_id != ''"
+"""Requests come from Arc Runtime alone; this finds it out without reading them."""
+
+
+def _fields(*names: str) -> str:
+    return ",\n ".join(field(column) for column in CALLS if column.name in names)
+
+
+_EXAMPLE = _fields(
+    *("start_time", "trace_id", "span_id", "session", "service", "provider", "operation"),
+    *("request_model", "stream", "failed", "error_type", "status_code", "error_code"),
+    *("error_param", "error_message", "pattern_ids", "fix_outcome", "failure_kinds"),
+    *("failure_signature", "error_template", "rollout_id", "rollout_arm"),
+)
+_OUTCOME = _fields(
+    *("start_time", "received_at", "trace_id", "span_id", "session", "service", "request_model"),
+    *("failed", "failure_signature", "rollout_stage", "rollout_arm", "rollout_probability"),
+    *("duration_ms", "first_chunk_ms", "input_tokens", "output_tokens"),
+)
+_PLACE = _fields("start_time", "trace_id", "span_id")
+
+
+def failing(database: str, project: str, signature: str, since: datetime, limit: int) -> Question:
+    """Ask where calls are that failed alike, newest first."""
+    where = Conditions(project)
+    where.between(microseconds(since), None)
+    where.add("calls.failure_signature = {signature:String}", signature=signature)
+    where.add(_RECORDED)
+    return (
+        f"""
+SELECT {_PLACE}
+FROM {database}.calls AS calls {where}
+ORDER BY calls.start_time DESC, calls.span_id DESC
+LIMIT 1 BY calls.trace_id, calls.span_id
+LIMIT {limit}{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def healthy(
+    database: str, project: str, provider: str, operation: str, since: datetime, limit: int
+) -> Question:
+    """Ask where calls without failure are: the newest of each application and model in turn."""
+    where = Conditions(project)
+    where.between(microseconds(since), None)
+    where.add("calls.provider = {provider:String}", provider=provider)
+    where.add("calls.operation = {operation:String}", operation=operation)
+    where.add("NOT calls.failed AND calls.failure_signature = ''")
+    where.add(_RECORDED)
+    return (
+        f"""
+SELECT start_time, trace_id, span_id
+FROM (
+ SELECT *, row_number() OVER (PARTITION BY service, model ORDER BY start_time DESC) AS turn
+ FROM (
+  SELECT {_PLACE}, calls.service AS service, calls.request_model AS model
+  FROM (
+   SELECT start_time, trace_id, span_id, service, request_model
+   FROM {database}.calls AS calls {where}
+   ORDER BY calls.start_time DESC
+   LIMIT {_SEARCHED}
+  ) AS calls
+  ORDER BY calls.start_time DESC
+  LIMIT {limit} BY service, model
+ )
+)
+ORDER BY turn, start_time DESC
+LIMIT 1 BY trace_id, span_id
+LIMIT {limit}{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def examples(database: str, project: str, times: Iterable[int]) -> Question:
+    """Ask for what learning looks at in calls that started at `times`."""
+    where = Conditions(project)
+    where.at(times)
+    return f"SELECT {_EXAMPLE} FROM {database}.calls AS calls {where}{SETTINGS}", where.parameters
+
+
+def requests(database: str, project: str, times: Iterable[int]) -> Question:
+    """Ask for the requests of calls that started at `times`."""
+    where = Conditions(project)
+    where.at(times)
+    return (
+        "SELECT calls.trace_id AS trace_id, calls.span_id AS span_id, calls.request AS request"
+        f" FROM {database}.bodies AS calls {where} AND calls.request != ''{SETTINGS}",
+        where.parameters,
+    )
+
+
+def outcomes(
+    database: str, project: str, rollout_id: str, after: str | None, limit: int
+) -> Question:
+    """Ask how the calls of a rollout ended, in the order in which they were received."""
+    where = Conditions(project)
+    where.add("calls.rollout_id = {rollout_id:String}", rollout_id=rollout_id)
+    beyond = ""
+    if after is not None:
+        time, span_id = position(after)
+        where.add(
+            "calls.received_at >= fromUnixTimestamp64Micro({early:Int64})",
+            early=max(0, time - _TWICE_US),
+        )
+        where.parameters.update(time=time, span_id=span_id)
+        beyond = "WHERE (received_at, span_id) > ({time:Int64}, {span_id:String})"
+    return (
+        f"""
+SELECT * FROM (
+ SELECT {_OUTCOME}
+ FROM {database}.calls AS calls {where}
+ ORDER BY calls.received_at, calls.span_id
+ LIMIT 1 BY calls.trace_id, calls.span_id
+)
+{beyond}
+ORDER BY received_at, span_id
+LIMIT {limit}{SETTINGS}""",
+        where.parameters,
+    )

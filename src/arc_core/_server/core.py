@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, Proce
 from arc_core._server import grpc_port
 from arc_core._server.http import HttpServer
 from arc_core._server.retention import keep_within_limits
+from arc_core.access import Gate
 from arc_core.collector.counters import Counters
 from arc_core.collector.grpc_service import trace_service
 from arc_core.collector.http_service import trace_route
@@ -49,8 +50,9 @@ async def serve(
     counters = Counters(metrics)
     live = LiveCalls()
     writer = Writer(store, counters, stored=live.publish)
-    intake = Intake(writer, _authenticator(registry, settings.keys_required), counters)
-    sync = PatternSync(registry, demand_key=settings.keys_required)
+    gate = Gate(registry, demand_key=settings.keys_required)
+    intake = Intake(writer, gate, counters)
+    sync = PatternSync(registry, gate)
     connected = Gauge("arc_core_runtimes_connected", "Open streams", registry=metrics)
     connected.set_function(lambda: sync.connected)
     context = Context(
@@ -59,7 +61,7 @@ async def serve(
         live=live,
         metrics=metrics,
         unready=lambda: _unready(store, registry, ended),
-        demand_key=settings.keys_required,
+        gate=gate,
         routes=[trace_route(intake)],
     )
     http = HttpServer(create_app(context), settings)
@@ -85,6 +87,7 @@ async def serve(
         await writer.close()
         intake.close()
         await sync.close()
+        gate.close()
 
 
 def _on_signals() -> asyncio.Event:
@@ -100,16 +103,6 @@ def _on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     return ended
-
-
-def _authenticator(registry: Registry, demanded: bool) -> Callable[[str | None], str | None]:
-    def project(key: str | None) -> str | None:
-        if key is None:
-            return None if demanded else "default"
-        known = registry.authenticate(key)
-        return None if known is None else known.project
-
-    return project
 
 
 def _unready(store: CallStore, registry: Registry, ended: asyncio.Event) -> str | None:

@@ -26,7 +26,7 @@ def trace_service(intake: Intake) -> grpc.GenericRpcHandler:
 
     async def export(payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         try:
-            project = intake.project(_authorization(context))
+            project = await intake.project(_authorization(context), context.peer())
             reading = await intake.take(project, payload, read_protobuf)
         except RefusedError as problem:
             intake.refused(problem)

@@ -50,7 +50,8 @@ def trace_route(intake: Intake) -> Route:
                     f"The content type {_content_type(request)!r} is not understood: "
                     f"send {' or '.join(_FORMS)}."
                 )
-            project = intake.project(request.headers.get("authorization"))
+            caller = request.client.host if request.client else "an unknown address"
+            project = await intake.project(request.headers.get("authorization"), caller)
             payload = await _payload(request)
             reading = await intake.take(project, payload, form.read)
         except RefusedError as problem:

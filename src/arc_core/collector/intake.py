@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from arc_core.access import AccessError, Gate
 from arc_core.collector.counters import Counters
-from arc_core.collector.refusals import AccessError, RefusedError, TooLargeError
+from arc_core.collector.refusals import (
+    NoAccessError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
 from arc_core.collector.spans import Reading
 from arc_core.collector.writer import Writer
+from arc_core.registry.errors import RegistryError
 
 REQUEST_LIMIT = 16 * 1024 * 1024
 """Bytes of one request, decompressed."""
 
-Authenticator = Callable[["str | None"], "str | None"]
-"""Returns the project of a key, None for a key that is unknown or revoked.
-
-Without a key it gets None, and returns the project of those who need none, or None. It is called on
-the event loop for every request, so it answers from memory.
-"""
+_RETRY_AFTER_S = 5.0
+"""What senders are told when keys cannot be looked up."""
 
 _INLINE = 64 * 1024
 """Bytes up to which a request is decoded on the event loop, as a change of thread costs more."""
@@ -32,13 +35,13 @@ class Intake:
     def __init__(
         self,
         writer: Writer,
-        authenticate: Authenticator,
+        gate: Gate,
         counters: Counters,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = writer
-        self._authenticate = authenticate
+        self._gate = gate
         self._counters = counters
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="arc-decode")
@@ -47,21 +50,14 @@ class Intake:
         """End the thread; call it when no request is under way any more."""
         self._thread.shutdown()
 
-    def project(self, authorization: str | None) -> str:
-        """Return the project that an authorization header opens, or raise `AccessError`."""
-        key = None
-        if authorization is not None:
-            scheme, _, key = authorization.partition(" ")
-            if scheme.lower() != "bearer" or not key.strip():
-                raise AccessError("The authorization must be 'Bearer KEY' with a key of Arc Core.")
-        project = self._authenticate(None if key is None else key.strip())
-        if project is None:
-            raise AccessError(
-                "Arc Core wants an API key: set ARC_API_KEY to one that `arc keys create` made."
-                if key is None
-                else "The API key is unknown or revoked: `arc keys create` makes a new one."
-            )
-        return project
+    async def project(self, authorization: str | None, caller: str) -> str:
+        """Return the project that an authorization header opens, or raise `RefusedError`."""
+        try:
+            return await self._gate.project(authorization, caller)
+        except AccessError as problem:
+            raise NoAccessError(str(problem)) from None
+        except RegistryError as problem:
+            raise UnavailableError(str(problem), retry_after_s=_RETRY_AFTER_S) from problem
 
     async def take(
         self, project: str, payload: bytes, read: Callable[[bytes, Reading], None]

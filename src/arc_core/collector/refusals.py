@@ -36,7 +36,7 @@ class RefusedError(Exception):
         return made
 
 
-class AccessError(RefusedError):
+class NoAccessError(RefusedError):
     """The sender shows no key, or none that is known."""
 
     reason = "access"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -18,6 +19,7 @@ from arc_core.registry import inputs, tables
 from arc_core.registry.access import Access
 from arc_core.registry.database import Database
 from arc_core.registry.edit import Edit
+from arc_core.registry.errors import RegistryUnavailableError
 
 _SECRET = re.compile(r"arc_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 KNOWN_FOR = timedelta(seconds=2)
@@ -96,9 +98,9 @@ class Keys:
         digest, now = _sha256(secret), self._clock()
         with self._lock:
             memory = self._known
-            known = memory.get(digest)
-        if known is not None and timedelta(0) <= now - known[1] < KNOWN_FOR:
-            return known[0]
+        known = self._fresh(memory, digest, now)
+        if known is not None:
+            return known
         key = self._read(shape[1], digest)
         with self._lock:
             if key is None:
@@ -111,6 +113,19 @@ class Keys:
             self._note_use(key, now)
         return key
 
+    def remembered(self, secret: str) -> Key | None:
+        """Return the key of a secret that was found valid a moment ago; asks no database."""
+        return self._fresh(self._known, _sha256(secret), self._clock())
+
+    def _fresh(
+        self, memory: dict[str, tuple[Key, datetime]], digest: str, now: datetime
+    ) -> Key | None:
+        with self._lock:
+            known = memory.get(digest)
+        if known is not None and timedelta(0) <= now - known[1] < KNOWN_FOR:
+            return known[0]
+        return None
+
     def _read(self, key_id: str, digest: str) -> Key | None:
         query = select(tables.key).where(tables.key.c.id == key_id)
         with self._database.transaction(Access.READ) as connection:
@@ -120,10 +135,11 @@ class Keys:
         return _key(row) if hmac.compare_digest(row.secret_sha256, digest) else None
 
     def _note_use(self, key: Key, now: datetime) -> None:
-        with self._database.transaction(Access.REPORT) as connection:
-            connection.execute(
-                update(tables.key).where(tables.key.c.id == key.id).values(last_used_at=now)
-            )
+        used = update(tables.key).where(tables.key.c.id == key.id).values(last_used_at=now)
+        # a disk that is full does not make the key a wrong one; the next look-up notes it again
+        unwritable = contextlib.suppress(RegistryUnavailableError)
+        with unwritable, self._database.transaction(Access.REPORT) as connection:
+            connection.execute(used)
 
 
 def _key(row: Row[Any]) -> Key:

@@ -75,6 +75,13 @@ class Registry:
         """Return the valid key that has this secret, or None."""
         return self._keys.authenticate(secret)
 
+    def remembered_key(self, secret: str) -> Key | None:
+        """Return what `authenticate` found within the last 2 s, without asking the database.
+
+        None says nothing about the key. Does not block.
+        """
+        return self._keys.remembered(secret)
+
     # patterns
 
     def add_pattern(

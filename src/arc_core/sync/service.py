@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 
+from arc_core.access import AccessError, Gate
 from arc_core.registry.registry import Registry
 from arc_core.sync import messages
 from arc_core.sync.connection import Connection, StuckError, Times
@@ -25,7 +26,6 @@ _logger = logging.getLogger("arc.core.sync")
 _THREADS = 4
 _RETURNS_PER_S = 250
 """So many Runtimes are asked back per second when Core goes away."""
-_DEFAULT_PROJECT = "default"
 
 
 class PatternSync:
@@ -38,13 +38,13 @@ class PatternSync:
     def __init__(
         self,
         registry: Registry,
+        gate: Gate,
         *,
-        demand_key: bool,
         times: Times | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._registry = registry
-        self._demand_key = demand_key
+        self._gate = gate
         self._times = times or Times()
         self._jitter = jitter
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="arc-sync")
@@ -101,8 +101,8 @@ class PatternSync:
             )
 
     async def _serve(self, context: Any) -> None:
-        secret = _secret(context)
-        project = await self._project(secret)
+        authorization, caller = _authorization(context), context.peer()
+        project = await self._project(authorization, caller)
         hello = await self._hello(context)
         connection = Connection(
             context,
@@ -110,7 +110,7 @@ class PatternSync:
             hello,
             times=self._times,
             note=self._recorder.note,
-            confirm=lambda: self._confirm(secret),
+            confirm=lambda: self._confirm(authorization, caller),
         )
         who = project, hello.runtime_id
         self._connections.add(connection)
@@ -132,33 +132,21 @@ class PatternSync:
                 del self._alive[who]
                 self._recorder.note(connection.sighting._replace(connected=False))
 
-    async def _confirm(self, secret: str | None) -> None:
+    async def _confirm(self, authorization: str | None, caller: str) -> None:
         """Raise `RefusedError` when the key has been revoked, not when the registry fails."""
         try:
-            await self._project(secret)
+            await self._project(authorization, caller)
         except RefusedError:
             raise
         except Exception:
             _logger.exception("Keys cannot be looked at again.")
 
-    async def _project(self, secret: str | None) -> str:
-        """Return the project of the key; raises `RefusedError`."""
-        if secret is None:
-            if not self._demand_key:
-                return _DEFAULT_PROJECT
-            raise RefusedError(
-                grpc.StatusCode.UNAUTHENTICATED,
-                "This Core demands a key: set ARC_API_KEY; `arc keys create` makes one.",
-            )
-        loop = asyncio.get_running_loop()
-        key = await loop.run_in_executor(self._threads, self._registry.authenticate, secret)
-        if key is None:
-            raise RefusedError(
-                grpc.StatusCode.UNAUTHENTICATED,
-                "The key is unknown or revoked: set ARC_API_KEY to one that `arc keys create` "
-                "has made.",
-            )
-        return key.project
+    async def _project(self, authorization: str | None, caller: str) -> str:
+        """Return the project of the caller; raises `RefusedError`."""
+        try:
+            return await self._gate.project(authorization, caller)
+        except AccessError as problem:
+            raise RefusedError(grpc.StatusCode.UNAUTHENTICATED, str(problem)) from None
 
     async def _hello(self, context: Any) -> Any:
         try:
@@ -177,17 +165,8 @@ class PatternSync:
         return hello
 
 
-def _secret(context: Any) -> str | None:
-    """Return the key that a call brings; raises `RefusedError` for a header that holds none."""
-    header = next(
-        (value for name, value in context.invocation_metadata() or () if name == "authorization"),
-        None,
-    )
-    if header is None:
-        return None
-    scheme, _, secret = header.partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise RefusedError(
-            grpc.StatusCode.UNAUTHENTICATED, 'The header authorization must be "Bearer KEY".'
-        )
-    return str(secret.strip())
+def _authorization(context: Any) -> str | None:
+    for name, value in context.invocation_metadata() or ():
+        if name == "authorization":
+            return str(value)
+    return None

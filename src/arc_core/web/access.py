@@ -8,43 +8,29 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+from arc_core.access import AccessError
 from arc_core.web.problems import ProblemError
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from arc_core.access import Gate
     from arc_core.registry.keys import Key
-    from arc_core.web.context import Context
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-def authenticate(context: Context, headers: Headers) -> Key | None:
+async def authenticate(gate: Gate, request: Request) -> Key | None:
     """Return the caller's key; None for one without, where none is needed.
 
-    Blocks; raises `ProblemError`.
+    Raises `ProblemError`.
     """
-    header = headers.get("authorization")
-    if header is None:
-        if not context.demand_key:
-            return None
-        raise ProblemError(
-            401,
-            "This Core demands an API key: send it as Authorization: Bearer KEY; "
-            "`arc keys create` makes one.",
-            headers=_CHALLENGE,
-        )
-    scheme, _, secret = header.partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
-        raise ProblemError(401, "The header Authorization must be: Bearer KEY.", headers=_CHALLENGE)
-    key = context.registry.authenticate(secret.strip())
-    if key is None:
-        raise ProblemError(
-            401,
-            "The API key is unknown or revoked; `arc keys create` makes another.",
-            headers=_CHALLENGE,
-        )
-    return key
+    caller = request.client.host if request.client else "an unknown address"
+    try:
+        return await gate.key(request.headers.get("authorization"), caller)
+    except AccessError as problem:
+        raise ProblemError(401, str(problem), headers=_CHALLENGE) from None
 
 
 class LocalGuard:

@@ -26,7 +26,7 @@ def create_app(context: Context) -> Starlette:
     """Make the application; end its streams with `context.live.close()` before its server ends."""
     app = Starlette(
         routes=[*context.routes, *_routes(context, _table())],
-        middleware=[] if context.demand_key else [Middleware(LocalGuard)],
+        middleware=[] if context.gate.demand_key else [Middleware(LocalGuard)],
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes = False

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from starlette.routing import BaseRoute
 
+    from arc_core.access import Gate
     from arc_core.registry.registry import Registry
     from arc_core.storage import CallStore
 
@@ -31,8 +32,8 @@ class Context:
     metrics: CollectorRegistry
     unready: Callable[[], str | None]
     """Says in a sentence why Core cannot take calls now; None when it can. May block."""
-    demand_key: bool
-    """Whether callers must show an API key; without, only this machine may call."""
+    gate: Gate
+    """Tells who calls."""
     routes: Sequence[BaseRoute] = ()
     """Further routes, which look after keys themselves."""
     now: Callable[[], datetime] = _now

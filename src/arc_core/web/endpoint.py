@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from arc_core.access import DEFAULT_PROJECT
 from arc_core.web import access
 from arc_core.web.fields import Field, Schema, read_body, read_query, read_value
 from arc_core.web.problems import ProblemError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
 """Room for an import of as many patterns as a set may have."""
-
-DEFAULT_PROJECT = "default"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Endpoint:
         """Answer a request; raises `ProblemError` and what the parts of Core refuse."""
         key = None
         if not self.open:
-            key = await run_in_threadpool(access.authenticate, context, request.headers)
+            key = await access.authenticate(context.gate, request)
         values = read_query(self.query, request.query_params.multi_items())
         for field in self.place:
             values[field.name] = read_value(field, request.path_params[field.name])

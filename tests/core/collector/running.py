@@ -6,17 +6,20 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 
 import grpc
 import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
+from arc_core.access import Gate, KeySource
 from arc_core.collector.counters import Counters
 from arc_core.collector.grpc_service import SERVER_OPTIONS, trace_service
 from arc_core.collector.http_service import trace_route
 from arc_core.collector.intake import Intake
 from arc_core.collector.writer import Limits, Writer
+from arc_core.registry.keys import Key
 from arc_core.storage import CallStore
 
 
@@ -33,15 +36,22 @@ class Collector:
         return self.metrics.get_sample_value(name, labels) or 0
 
 
-def project(key: str | None) -> str | None:
-    """Every key that says project-NAME opens that project; without one it is the default."""
-    if key is None:
-        return "default"
-    return key.partition("-")[2] if key.startswith("project-") else None
+class Keys:
+    """Every secret that says project-NAME opens that project."""
+
+    def authenticate(self, secret: str) -> Key | None:
+        scheme, _, project = secret.partition("-")
+        made_at = datetime.now(timezone.utc)
+        return Key("1", project, "test", made_at, None, None) if scheme == "project" else None
+
+    def remembered_key(self, secret: str) -> Key | None:
+        return None
 
 
 @contextmanager
-def collector(store: CallStore, limits: Limits | None = None) -> Iterator[Collector]:
+def collector(
+    store: CallStore, limits: Limits | None = None, keys: KeySource | None = None
+) -> Iterator[Collector]:
     """Run a collector over this store."""
     made = Collector()
     ready, loop = threading.Event(), asyncio.new_event_loop()
@@ -51,7 +61,8 @@ def collector(store: CallStore, limits: Limits | None = None) -> Iterator[Collec
     async def serve() -> None:
         counters = Counters(made.metrics)
         writer = Writer(store, counters, limits or Limits(group_wait_s=0.01))
-        intake = Intake(writer, project, counters)
+        gate = Gate(keys or Keys(), demand_key=False)
+        intake = Intake(writer, gate, counters)
         rpc = grpc.aio.server(options=[("grpc.so_reuseport", 0), *SERVER_OPTIONS])
         rpc.add_generic_rpc_handlers((trace_service(intake),))
         made.grpc_address = f"127.0.0.1:{rpc.add_insecure_port('127.0.0.1:0')}"
@@ -71,6 +82,7 @@ def collector(store: CallStore, limits: Limits | None = None) -> Iterator[Collec
         await serving
         await writer.close()
         intake.close()
+        gate.close()
 
     def run() -> None:
         try:

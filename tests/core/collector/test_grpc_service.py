@@ -13,10 +13,12 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from arc_core.collector.writer import Limits
+from arc_core.registry.errors import RegistryUnavailableError
+from arc_core.registry.keys import Key
 from arc_core.storage import CallQuery, CallStore, StoreError
 from core.collector.faulty_store import FaultyStore
 from core.collector.otlp_spans import request, span
-from core.collector.running import Collector, collector
+from core.collector.running import Collector, Keys, collector
 from core.otlp import EXPORT
 from runtime._telemetry.retry import requested_delay_s
 
@@ -78,8 +80,8 @@ def test_a_key_feeds_its_project_and_none_the_default(
     ("authorization", "sentence"),
     [
         ("Bearer unknown", "The API key is unknown or revoked"),
-        ("Basic abc", "The authorization must be 'Bearer KEY'"),
-        ("Bearer", "The authorization must be 'Bearer KEY'"),
+        ("Basic abc", "The header Authorization must be: Bearer KEY"),
+        ("Bearer", "The header Authorization must be: Bearer KEY"),
     ],
 )
 def test_a_wrong_key_is_refused_for_good(
@@ -228,3 +230,18 @@ def test_requests_under_way_are_stored_and_acknowledged_when_the_collector_ends(
     assert held.result(timeout=20) == b""
     assert store.span_ids == ids(1)
     channel.close()
+
+
+class NoRegistry(Keys):
+    def authenticate(self, secret: str) -> Key | None:
+        raise RegistryUnavailableError("The registry is away.")
+
+
+def test_while_keys_cannot_be_looked_up_senders_keep_what_they_have(store: CallStore) -> None:
+    """The registry's sentence goes to the sender, who is asked to come again."""
+    keyless, failure = collector(store, keys=NoRegistry()), pytest.raises(grpc.RpcError)
+    with keyless as away, connected(away) as channel, failure as refused:
+        export(channel, request(span(1)), "any")
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert refused.value.details() == "The registry is away."
+    assert requested_delay_s(refused.value.trailing_metadata()) == 5

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from arc_core.access import Gate
 from arc_core.sync import PatternSync
 from arc_core.sync.connection import Times
 
@@ -53,6 +54,9 @@ class MemoryRegistry:
         if self.fails:
             raise OSError("no registry")
         return self.keys.get(secret)
+
+    def remembered_key(self, secret: str) -> Key | None:
+        return None
 
     def pattern_set(self, project: str) -> Set:
         if self.fails:
@@ -104,7 +108,8 @@ async def serving(
     jitter: Callable[[], float] = random.random,
 ) -> AsyncIterator[tuple[PatternSync, int]]:
     """A server with the service; yields it and the port."""
-    service = PatternSync(registry, demand_key=demand_key, times=times, jitter=jitter)
+    gate = Gate(registry, demand_key=demand_key)
+    service = PatternSync(registry, gate, times=times, jitter=jitter)
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((service.handler,))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -115,3 +120,4 @@ async def serving(
         await service.drain()
         await server.stop(1)
         await service.close()
+        gate.close()

@@ -15,6 +15,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry, Counter
 
 from arc_core._server import ports
+from arc_core.access import Gate
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
 from arc_core.web import Context, LiveCalls, create_app
@@ -115,7 +116,7 @@ def served(
         live=LiveCalls(),
         metrics=metrics,
         unready=lambda: made.unready,
-        demand_key=demand_key,
+        gate=Gate(registry, demand_key=demand_key),
         **options,
     )
     listener = ports.listen("127.0.0.1", 0, "--http-port")
@@ -130,6 +131,7 @@ def served(
         context.live.close()
         server.should_exit = True
         thread.join()
+        context.gate.close()
         registry.close()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from arc_core.access import DEFAULT_PROJECT
 from arc_core.web import shapes
-from arc_core.web.endpoint import DEFAULT_PROJECT, Ask, Endpoint
+from arc_core.web.endpoint import Ask, Endpoint
 from arc_core.web.fields import Field, text
 from arc_core.web.problems import ProblemError
 from arc_core.web.shapes import Shape

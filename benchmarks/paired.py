@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import statistics
 from time import perf_counter_ns
-from typing import Callable, List, NamedTuple
+from typing import Callable, List, NamedTuple, Tuple
+
+_COLD = 10
+"""Calls at the start of a block that are not counted: they run on cold caches, after a pause."""
 
 
 class Difference(NamedTuple):
@@ -15,6 +18,8 @@ class Difference(NamedTuple):
     p99_us: float
     base_us: float
     """Median of the first way."""
+    first_us: float
+    """Median of the very first call of a block, on cold caches; what the first way takes is off."""
 
 
 def compare(
@@ -33,27 +38,31 @@ def compare(
     medians: List[float] = []
     p99s: List[float] = []
     bases: List[float] = []
+    firsts: List[float] = []
     for action in (base, other):
         _block(action, size)
     gc.collect()
     for _ in range(blocks):
-        first = _block(base, size)
+        first, cold = _block(base, size)
         between()
-        second = _block(other, size)
+        second, cold_too = _block(other, size)
         between()
+        firsts.append(cold_too - cold)
         medians.append(_at(second, 0.5) - _at(first, 0.5))
         p99s.append(_at(second, 0.99) - _at(first, 0.5))
         bases.append(_at(first, 0.5))
-    return Difference(*(statistics.median(each) / 1e3 for each in (medians, p99s, bases)))
+    columns = (medians, p99s, bases, firsts)
+    return Difference(*(statistics.median(each) / 1e3 for each in columns))
 
 
-def _block(action: Callable[[], object], size: int) -> List[int]:
+def _block(action: Callable[[], object], size: int) -> Tuple[List[int], int]:
+    """Return the sorted times of the calls, and that of the first one, in nanoseconds."""
     times: List[int] = []
-    for _ in range(size):
+    for _ in range(_COLD + size):
         started_at = perf_counter_ns()
         action()
         times.append(perf_counter_ns() - started_at)
-    return sorted(times)
+    return sorted(times[_COLD:]), times[0]
 
 
 def _at(ordered: List[int], share: float) -> int:

@@ -79,11 +79,17 @@ class Worker:
             self.dropped += 1
             return
         if not waiting & _CHECK or self._thread is None:
-            self._guarded("start", self.start, None)
+            if not self._runs():
+                self._guarded("start", self.start, None)
             queue = self._queue  # another one after a fork
             if waiting >= _WAKE_AT:
                 self._awake.set()
         queue.append(item)
+
+    def _runs(self) -> bool:
+        """Tell whether the thread runs in this very process, without a lock."""
+        thread = self._thread
+        return thread is not None and self._pid == os.getpid() and thread.is_alive()
 
     def start(self) -> None:
         """Start the thread unless it runs in this very process, or has been closed."""

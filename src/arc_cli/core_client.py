@@ -162,6 +162,12 @@ class CoreClient:
                 "Core has no certificate; if it demands one of you, set ARC_TLS_CERT and "
                 "ARC_TLS_KEY."
             )
+        if self.url.startswith("https:") and isinstance(reason, ConnectionResetError):
+            # with TLS 1.3 a client is done before the server has looked at its certificate
+            return (
+                f"{self.url} ends the connection, as a Core does that demands a certificate of its "
+                "clients: set ARC_TLS_CERT and ARC_TLS_KEY to one that it takes."
+            )
         if isinstance(reason, (ValueError, http.client.HTTPException, ConnectionResetError)):
             return self._stranger(type(reason).__name__)
         why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,10 @@ READY = re.compile(r"(grpcs?://\S+:\d+) .*?\n.*?(https?://\S+:\d+)/api/v1", re.D
 class CoreProcess:
     """A Core that is ready."""
 
-    def __init__(self, process: subprocess.Popen[str], banner: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], banner: str, log: Path) -> None:
         self.process = process
         self.banner = banner
+        self._log = log
         found = READY.search(banner)
         assert found, banner
         self.grpc_url, self.http_url = found.groups()
@@ -28,11 +30,16 @@ class CoreProcess:
         """Host and port of gRPC."""
         return self.grpc_url.partition("://")[2]
 
+    @property
+    def log(self) -> str:
+        """What it has written to its log so far."""
+        return self._log.read_text("utf-8", "replace")
+
     def terminate(self) -> tuple[int, str]:
         """Ask it to end; return the exit code and what it wrote to the log."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=30)
-        return self.process.returncode, log
+        self.process.communicate(timeout=30)
+        return self.process.returncode, self.log
 
     def kill(self) -> None:
         """End it with no warning."""
@@ -56,12 +63,16 @@ def core(data: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> Iterat
     """Start a Core on these ports (gRPC, HTTP); it is killed at the end if it still runs."""
     port, http_port = map(str, ports)
     command = [sys.executable, "-m", "arc_cli", "core", "--data", str(data)]
-    process = subprocess.Popen(
-        [*command, "--port", port, "--http-port", http_port, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # to a file: a pipe that nobody reads would hold up a Core that has much to say
+    descriptor, name = tempfile.mkstemp(prefix="arc-core-", suffix=".log")
+    log = Path(name)
+    with open(descriptor, "wb") as written:
+        process = subprocess.Popen(
+            [*command, "--port", port, "--http-port", http_port, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+        )
     assert process.stdout is not None
     try:
         banner = ""
@@ -70,9 +81,10 @@ def core(data: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> Iterat
             if line.startswith("  next "):
                 break
         else:
-            raise RuntimeError(f"Core did not start: {process.communicate()[1]}")
-        yield CoreProcess(process, banner)
+            raise RuntimeError(f"Core did not start: {log.read_text('utf-8', 'replace')}")
+        yield CoreProcess(process, banner, log)
     finally:
         if process.poll() is None:
             process.kill()
         process.communicate()
+        log.unlink()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+from arc_core._server import tls
 from arc_core.config import Settings
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
@@ -26,10 +29,16 @@ def banner(
         f"  calls       {info.calls:,} in {info.engine} {info.version}, {info.location}",
         f"  patterns    {registry.location}",
     ]
+    expired = tls.warning(settings)
+    if expired is not None:
+        lines.append(f"  warning     {expired}")
     if settings.keys_required:
+        where = f"--data {shlex.quote(str(settings.data))}"
+        if settings.registry is not None:
+            where = "--registry URL"
         lines += [
-            "  keys        demanded; make one with",
-            f"              arc keys create NAME --data {settings.data}",
+            "  keys        demanded; make the first one on this machine with",
+            f"              arc keys create NAME --local {where}",
         ]
         if not secure and not settings.loopback:
             lines.append(

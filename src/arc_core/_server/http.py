@@ -22,17 +22,19 @@ class HttpServer(uvicorn.Server):
     """Serves an application on a socket that listens already, until `should_exit` is set."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                ws="none",
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=_GRACE_S,
-                **tls.http_options(settings),  # type: ignore[arg-type]
-            )
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            **tls.http_options(settings),  # type: ignore[arg-type]
         )
+        config.load()
+        if config.ssl is not None:
+            config.ssl.sslobject_class = tls.LoggedHandshake
+        super().__init__(config)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from arc_protocol.version import __version__
 from runtime import _config, _log, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
+from runtime._heal import Healer
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
@@ -55,6 +56,7 @@ class Arc:
         metrics_port: Optional[int] = None,
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
+        heal: Optional[bool] = None,
         policy: Optional[str] = None,
         cache_dir: Optional[str] = None,
         spool: Optional[bool] = None,
@@ -72,6 +74,7 @@ class Arc:
             "metrics_port": metrics_port,
             "mode": mode,
             "capture_content": capture_content,
+            "heal": heal,
             "policy": policy,
             "cache_dir": cache_dir,
             "spool": spool,
@@ -110,7 +113,9 @@ class Arc:
         if settings.disable:
             return
         _log.set_level(settings.log_level)
-        self._interception.enforcing = settings.mode == "enforce"
+        enforcing = self._interception.enforcing = settings.mode == "enforce"
+        heals = settings.heal and enforcing
+        self._interception.healer = Healer(settings.policy, self._guard) if heals else None
         self._pipeline.settings = self._link.settings = settings
         if not self._enabled:
             self._enabled = True

@@ -63,6 +63,22 @@ class CallError(NamedTuple):
     param: Optional[str] = None
 
 
+class Repair(NamedTuple):
+    """A request to send in place of one that was refused."""
+
+    body: Mapping[str, Any]
+    fix: Mapping[str, Any]
+    """What was changed, as a fix of the pattern language."""
+
+
+class Healing(NamedTuple):
+    """A second attempt at a call, with the request repaired as the error of the first one says."""
+
+    fix: Mapping[str, Any]
+    """What was changed, as a fix of the pattern language."""
+    succeeded: bool
+
+
 class FinishedCall:
     """A finished call as the worker sees it; the caller's thread only appended references."""
 
@@ -76,6 +92,7 @@ class FinishedCall:
         "enforced",
         "error",
         "first_chunk_s",
+        "healing",
         "instrumented_by",
         "overhead_s",
         "patterns",
@@ -105,6 +122,7 @@ class FinishedCall:
         abandoned: bool = False,
         reply: Any = None,
         error: Optional[CallError] = None,
+        healing: Optional[Healing] = None,
         instrumented_by: Optional[str] = None,
     ) -> None:
         self.api = api
@@ -116,7 +134,7 @@ class FinishedCall:
         self.body = body
         """The request as the application made it."""
         self.sent = sent
-        """The request as it was sent; the same object when nothing was changed."""
+        """The request that was answered; the same object when nothing was changed."""
         self.decision = decision
         self.enforced = enforced
         """False in observe mode: `decision` was not carried out."""
@@ -133,5 +151,7 @@ class FinishedCall:
         self.reply = reply
         """The SDK's reply object, or folded chunks, or None."""
         self.error = error
+        """That of the first attempt when a second one has failed as well."""
+        self.healing = healing
         self.instrumented_by = instrumented_by
         """Another instrumentation that already makes a span for this call."""

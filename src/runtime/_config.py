@@ -118,6 +118,14 @@ SETTINGS: Tuple[Setting, ...] = (
         "default: yes, as the endpoint is on this machine or was named by you",
     ),
     Setting(
+        "heal",
+        "ARC_HEAL",
+        False,
+        _switch,
+        "1: a request that was refused with a 4xx whose error names the cure is repaired, within "
+        "the policy, and sent again, once",
+    ),
+    Setting(
         "policy",
         "ARC_POLICY",
         "safe",

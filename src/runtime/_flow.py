@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol
 
 from arc_protocol.patterns import PatternSet
-from runtime._calls import Api, CallError, Server
+from runtime._calls import Api, CallError, Healing, Repair, Server
 from runtime._guard import Guard
 
 SLICE = 256
@@ -30,7 +30,7 @@ class CallSeam(Protocol):
 class Interception:
     """What every intercepted call needs; one per process, read by all seams."""
 
-    __slots__ = ("active", "enforcing", "guard", "patterns", "put")
+    __slots__ = ("active", "enforcing", "guard", "healer", "patterns", "put")
 
     def __init__(
         self, patterns: Callable[[], PatternSet], put: Callable[[Any], None], guard: Guard
@@ -42,6 +42,8 @@ class Interception:
         self.guard = guard
         self.enforcing = True
         """False in observe mode: decisions are recorded and not carried out."""
+        self.healer: Any = None
+        """Finds the repair of a refused request; None while healing is off."""
         self.active = True
         """False after shutdown: seams that could not be undone only pass calls on."""
 
@@ -68,6 +70,7 @@ class Exchange:
         "error",
         "first_chunk_at",
         "folded",
+        "healing",
         "history",
         "overhead_s",
         "patterns",
@@ -108,6 +111,7 @@ class Exchange:
         self.stream = False
         self.ended_at = 0.0
         self.error: Optional[CallError] = None
+        self.healing: Optional[Healing] = None
 
     def end(self, reply: Any) -> None:
         """The SDK returned its reply."""
@@ -134,6 +138,11 @@ class Exchange:
             self._interception.put(self)
         except Exception as fault:
             self._interception.guard.caught("record", fault)
+
+    def healed(self, repair: Repair) -> None:
+        """The SDK returned its reply to a repaired request; `end` follows."""
+        self.sent = repair.body
+        self.healing = Healing(repair.fix, succeeded=True)
 
     def open(self) -> None:
         """The application asked for a stream; the exchange ends when that ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, NamedTuple, Optional
 
 from arc_protocol import semconv
@@ -71,6 +72,7 @@ def describe(call: FinishedCall, *, session: Optional[str] = None) -> Descriptio
         **_circumstances(call),
         **_decision(call),
         **_error(call),
+        **_healing(call),
         semconv.ARC_SESSION: session,
     }
     message = stated.pop(semconv.ARC_ERROR_MESSAGE, None) or ""
@@ -126,9 +128,7 @@ def _outcome(call: FinishedCall) -> str:
 
 def _proposed(call: FinishedCall) -> Any:
     """Return the request with its fixes, also where they were not carried out."""
-    if call.enforced or call.decision is None:
-        return call.sent
-    return call.decision.body
+    return call.body if call.decision is None else call.decision.body
 
 
 def _error(call: FinishedCall) -> Dict[str, Any]:
@@ -141,6 +141,16 @@ def _error(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_ERROR_CODE: error.code,
         semconv.ARC_ERROR_PARAM: error.param,
         semconv.ARC_ERROR_MESSAGE: error.message,
+    }
+
+
+def _healing(call: FinishedCall) -> Dict[str, Any]:
+    healing = call.healing
+    if healing is None:
+        return {}
+    return {
+        semconv.ARC_HEAL_OUTCOME: "healed" if healing.succeeded else "failed",
+        semconv.ARC_HEAL_FIX: json.dumps(healing.fix),
     }
 
 

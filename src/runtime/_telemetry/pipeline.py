@@ -247,6 +247,7 @@ class Pipeline:
             abandoned=exchange.stream and exchange.abandoned,
             reply=reply,
             error=exchange.error,
+            healing=exchange.healing,
             instrumented_by=exchange.seam.instrumented_by(exchange),
         )
 

@@ -14,9 +14,9 @@ import inspect
 import json
 import sys
 from time import perf_counter
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from runtime._calls import Api, Server
+from runtime._calls import Api, Healing, Repair, Server
 from runtime._flow import PENDING, Exchange, Interception
 from runtime._seam import Seam, instrumentation_of
 from runtime.providers._stainless_streams import ObservedStreams
@@ -72,7 +72,7 @@ class StainlessSeam:
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return `original` with Arc around it; a replacement of ours is not wrapped again."""
         original = self._ours.get(original, original)
-        begin, end = self._begin, self._end
+        begin, end, refused = self._begin, self._end, self._refused
 
         if inspect.iscoroutinefunction(inspect.unwrap(original)):
 
@@ -84,8 +84,19 @@ class StainlessSeam:
                 try:
                     reply = await original(client, *args, **kwargs)
                 except BaseException as error:
-                    exchange.fail(error)
-                    raise
+                    again = refused(exchange, error, args, kwargs)
+                    if again is not None:
+                        try:
+                            reply = await original(client, *again.args, **again.kwargs)
+                        except Exception:
+                            again = None  # the application's own request was answered by `error`
+                        except BaseException as stop:
+                            exchange.fail(stop)
+                            raise
+                    if again is None:
+                        exchange.fail(error)
+                        raise
+                    exchange.healed(again.repair)
                 end(exchange, reply)
                 return reply
 
@@ -99,8 +110,19 @@ class StainlessSeam:
                 try:
                     reply = original(client, *args, **kwargs)
                 except BaseException as error:
-                    exchange.fail(error)
-                    raise
+                    again = refused(exchange, error, args, kwargs)
+                    if again is not None:
+                        try:
+                            reply = original(client, *again.args, **again.kwargs)
+                        except Exception:
+                            again = None  # the application's own request was answered by `error`
+                        except BaseException as stop:
+                            exchange.fail(stop)
+                            raise
+                    if again is None:
+                        exchange.fail(error)
+                        raise
+                    exchange.healed(again.repair)
                 end(exchange, reply)
                 return reply
 
@@ -159,10 +181,7 @@ class StainlessSeam:
             send_args, send_kwargs = args, kwargs
             if exchange.sent is not body:
                 options = _with_body(options, exchange.sent)
-                if len(args) > 1:
-                    send_args = (args[0], options, *args[2:])
-                else:
-                    send_kwargs = {**kwargs, "options": options}
+                send_args, send_kwargs = _with_options(args, kwargs, options)
             if kwargs.get("stream"):
                 exchange.open()
                 stream_cls = self._streams.observed(kwargs.get("stream_cls"))
@@ -172,6 +191,27 @@ class StainlessSeam:
         except Exception as fault:
             interception.guard.caught("intercept", fault)
             return None, args, kwargs
+
+    def _refused(
+        self,
+        exchange: Exchange,
+        error: BaseException,
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+    ) -> Optional[_Again]:
+        """Return what to send instead of a request that failed; nearly always nothing."""
+        healer = self._interception.healer
+        repair: Optional[Repair] = None if healer is None else healer.repair(exchange, error)
+        if repair is None:
+            return None
+        try:
+            given = args[1] if len(args) > 1 else kwargs["options"]
+            args, kwargs = _with_options(args, kwargs, _with_body(given, repair.body))
+            exchange.healing = Healing(repair.fix, succeeded=False)
+            return _Again(args, kwargs, repair)
+        except Exception as fault:
+            self._interception.guard.caught("heal", fault)
+            return None
 
     def _end(self, exchange: Exchange, reply: Any) -> None:
         try:
@@ -225,8 +265,25 @@ class StainlessSeam:
         return server
 
 
+class _Again(NamedTuple):
+    """A second attempt at a call."""
+
+    args: Tuple[Any, ...]
+    kwargs: Dict[str, Any]
+    repair: Repair
+
+
 def _attribute(owner: Any, name: str) -> Any:
     return getattr(owner, name, None)
+
+
+def _with_options(
+    args: Tuple[Any, ...], kwargs: Dict[str, Any], options: Any
+) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+    """Return the arguments of `request` with other options."""
+    if len(args) > 1:
+        return (args[0], options, *args[2:]), kwargs
+    return args, {**kwargs, "options": options}
 
 
 def _with_body(options: Any, body: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from arc_cli.periods import point
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print groups of failed calls."""
+    """Print groups of failures."""
     parser = argparse.ArgumentParser(
         prog="arc failures", description=__doc__, parents=[connection_options()]
     )
@@ -33,19 +33,26 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
     if not groups:
         print(f"No call has failed since {clock(found['since'])}.")
         return 0
-    titles = ("COUNT", "OF ALL", "PROVIDER", "OPERATION", "ERROR", "LAST SEEN")
+    titles = ("COUNT", "OF ALL", "PROVIDER", "OPERATION", "FAILURE", "LAST SEEN")
     first, *lines = table(titles, [_row(group) for group in groups], whole=titles[-1:])
     print(first)
     for group, line in zip(groups, lines):
         print(line)
         for label, values in (("models", group["models"]), ("services", group["services"])):
             print(cut(f"       {label}: {clean(', '.join(values))}", width()))
-        print(cut(f"       {clean(group['message'])}", width()))
+        words = group["template"] or group["message"]
+        if words:
+            print(cut(f"       {clean(words)}", width()))
     return 0
 
 
 def _row(group: Dict[str, Any]) -> Any:
-    error = (group["status_code"], group["error_code"] or group["error_type"], group["error_param"])
+    error = (
+        group["kind"],
+        group["status_code"],
+        group["error_code"] or group["error_type"],
+        group["error_param"],
+    )
     return (
         group["count"],
         percent(group["count"], group["calls"]),

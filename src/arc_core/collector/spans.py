@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import DecodeError
 
-from arc_core.collector import envelope, events, foreign
+from arc_core.collector import envelope, events, failures, foreign
 from arc_core.collector.attributes import BODY, COLUMN, OLD, Surroundings, decode, surroundings
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
@@ -104,6 +104,7 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
     _identify(row, span)
     if span.status or span.events or row[_ERROR_TYPE]:
         events.fill(row, body, span)
+    failures.fill(row)
     if title != f"{row[_OPERATION]} {row[_MODEL]}":
         rest["span.name"] = title
     row[_ATTRIBUTES] = _attributes(rest, around)

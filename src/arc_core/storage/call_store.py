@@ -141,11 +141,12 @@ class CallStore(Protocol):
     def failure_groups(
         self, project: str, since: datetime, until: datetime, limit: int = 100
     ) -> list[Row]:
-        """Return failed calls grouped by provider, operation and error, the largest group first.
+        """Return failures grouped by provider, operation and signature, the largest group first.
 
-        Each has provider, operation, status_code, error_code, error_param, error_type, count,
-        calls (of this provider and operation), rate, first_seen, last_seen, models, services and
-        message (of the latest).
+        Each has provider, operation, signature, count, calls (of this provider and operation),
+        rate, first_seen, last_seen, models, services, and of the latest call failed,
+        failure_kinds, status_code, error_code, error_param, error_type, error_template and
+        error_message.
         """
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:

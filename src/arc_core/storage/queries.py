@@ -19,7 +19,16 @@ Question = tuple[str, dict[str, Union[str, int]]]
 
 _NEAR_US = 12 * 3600 * 1_000_000
 _MANY = 1000
-_GROUP = "provider, operation, status_code, error_code, error_param, error_type"
+_SAID = (
+    *("failed", "failure_kinds", "status_code", "error_code", "error_param", "error_type"),
+    *("error_template", "error_message"),
+)
+"""What a group of failures shows of its latest call."""
+_ALIKE = """if(
+  calls.failure_signature != '', toString(calls.failure_signature),
+  hex(sipHash64(ifNull(status_code, 0), error_code, error_param, error_type))
+ )"""
+"""What failures of a group share; calls from before there were signatures have none."""
 
 SETTINGS = """
 SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"""
@@ -156,25 +165,26 @@ LIMIT 1 BY calls.span_id{SETTINGS}""",
 def failure_groups(
     database: str, project: str, since: datetime, until: datetime, limit: int
 ) -> Question:
-    """Ask for failed calls by error, the largest group first."""
+    """Ask for failures by what they share, the largest group first."""
     where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
+    said = ", ".join(f"latest.{place} AS {name}" for place, name in enumerate(_SAID, 1))
     return (
         f"""
-SELECT {_GROUP}, groups.count AS count, totals.calls AS calls, count / calls AS rate,
- first_seen, last_seen, models, services, message
+SELECT provider, operation, signature, groups.count AS count, totals.calls AS calls,
+ count / calls AS rate, first_seen, last_seen, models, services, {said}
 FROM (
- SELECT {_GROUP}, count() AS count,
+ SELECT provider, operation, {_ALIKE} AS signature, count() AS count,
   toUnixTimestamp64Micro(min(calls.start_time)) AS first_seen,
   toUnixTimestamp64Micro(max(calls.start_time)) AS last_seen,
   arraySort(groupUniqArray(20)(request_model)) AS models,
   arraySort(groupUniqArray(20)(service)) AS services,
-  argMax(error_message, calls.start_time) AS message
+  argMax(({", ".join(_SAID)}), calls.start_time) AS latest
  FROM {database}.calls AS calls FINAL
  -- before FINAL: doubles are equal, so that it need not read them all
- PREWHERE calls.failed
+ PREWHERE calls.failed OR calls.failure_signature != ''
  {where}
- GROUP BY {_GROUP}
+ GROUP BY provider, operation, signature
  ORDER BY count DESC, last_seen DESC
  LIMIT {limit}
 ) AS groups

@@ -74,7 +74,7 @@ class SqlCallStore:
     def failure_groups(
         self, project: str, since: datetime, until: datetime, limit: int = 100
     ) -> list[Row]:
-        """Return failed calls grouped by error."""
+        """Return failures grouped by what they share."""
         database = self._engine.database
         return self._rows(queries.failure_groups(database, project, since, until, limit))
 

@@ -111,8 +111,17 @@ def test_failures_are_listed(core: Served, key: str, arc: Arc) -> None:
         record(**openai),
     )
     title, line, *more = arc("failures").lines
-    assert title.split() == ["COUNT", "OF", "ALL", "PROVIDER", "OPERATION", "ERROR", "LAST", "SEEN"]
-    assert line.split()[:7] == ["1", "50.0", "%", "openai", "chat", "400", "unsupported_value"]
+    assert title.split() == [
+        "COUNT",
+        "OF",
+        "ALL",
+        "PROVIDER",
+        "OPERATION",
+        "FAILURE",
+        "LAST",
+        "SEEN",
+    ]
+    assert line.split()[:7] == ["1", "50.0", "%", "openai", "chat", "invalid_request", "400"]
     assert more[0].strip() == "models: o3"
     assert more[-1].strip().startswith("\\u001b[2Jno such")
     assert arc("failures", "--json").json[0]["error_param"] == "temperature"

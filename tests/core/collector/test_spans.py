@@ -105,6 +105,22 @@ def test_what_learning_needs_fills_its_columns() -> None:
     assert {name: found[name] for name in expected} == expected
 
 
+def test_a_failure_gets_a_signature_and_a_template() -> None:
+    def refused(value: str) -> dict[str, Any]:
+        error = CallError(
+            "openai.BadRequestError", f"'temperature' does not support {value}", 400, "bad"
+        )
+        return from_runtime(error=error, reply=None)
+
+    one, other = refused("0.2"), refused("0.95")
+    assert one["failure_signature"] == other["failure_signature"] != ""
+    assert one["error_template"] == "'temperature' does not support <n>"
+    truncated = record(span(attributes={semconv.ARC_FAILURE_KINDS: ["truncated"]}))
+    assert truncated["failure_signature"] not in ("", one["failure_signature"])
+    assert not truncated["failed"]
+    assert (from_runtime()["failure_signature"], from_runtime()["error_template"]) == ("", "")
+
+
 def test_the_request_without_its_words_has_a_column() -> None:
     found = from_runtime()
     request = json.loads(found["request"])

@@ -186,38 +186,59 @@ def test_a_project_sees_nothing_of_another(store: CallStore) -> None:
 
 
 def test_failures_are_grouped_by_what_went_wrong(store: CallStore) -> None:
-    limits = {"provider": "openai", "operation": "chat", "failed": True, "status_code": 429}
+    limits = {
+        "provider": "openai",
+        "operation": "chat",
+        "failed": True,
+        "status_code": 429,
+        "failure_signature": "limited",
+    }
+    short = {"provider": "openai", "operation": "chat", "failure_kinds": ["truncated"]}
     calls = [
-        record(**limits, start_time=NOW, service="b", request_model="m1", error_message="new"),
+        record(
+            **limits,
+            start_time=NOW,
+            service="b",
+            request_model="m1",
+            error_message="new",
+            error_template="n",
+        ),
         record(**limits, start_time=NOW - HOUR, service="a", request_model="m2"),
-        record(provider="openai", operation="chat", failed=True, error_type="TimeoutError"),
+        record(**short, failure_signature="short", start_time=NOW - SECOND),
+        record(**{**limits, "failure_signature": "", "status_code": None}, error_type="E"),
         record(provider="openai", operation="chat"),
         record(provider="anthropic", operation="chat"),
         record(**limits, start_time=NOW - 2 * DAY),
     ]
     store.insert(batch(*calls), token="t")
 
-    first, second = store.failure_groups(PROJECT, SINCE, UNTIL)
+    first, unsigned, soft = store.failure_groups(PROJECT, SINCE, UNTIL)
     assert first == {
         "provider": "openai",
         "operation": "chat",
+        "signature": "limited",
+        "failed": True,
+        "failure_kinds": [],
         "status_code": 429,
         "error_code": "",
         "error_param": "",
         "error_type": "",
+        "error_template": "n",
+        "error_message": "new",
         "count": 2,
-        "calls": 4,
-        "rate": 0.5,
+        "calls": 5,
+        "rate": 0.4,
         "first_seen": NOW - HOUR,
         "last_seen": NOW,
         "models": ["m1", "m2"],
         "services": ["a", "b"],
-        "message": "new",
     }
-    assert (second["error_type"], second["status_code"], second["count"]) == (
-        "TimeoutError",
-        None,
-        1,
+    assert (unsigned["error_type"], unsigned["status_code"], unsigned["count"]) == ("E", None, 1)
+    assert unsigned["signature"]
+    assert (soft["signature"], soft["failed"], soft["failure_kinds"]) == (
+        "short",
+        False,
+        ["truncated"],
     )
     assert store.failure_groups(PROJECT, SINCE, UNTIL, limit=1) == [first]
 

@@ -17,12 +17,14 @@ from core.clickhouse_server import ClickHouseServer, clickhouse_server, free_por
 from core.storage.places import Place
 
 BODIES_1 = "project start_time received_at trace_id span_id body"
-CALLS_1 = """project start_time received_at trace_id span_id parent_span_id session service
-runtime_id runtime_version patterns_revision provider operation api request_model response_model
-response_id stream temperature top_p max_tokens frequency_penalty presence_penalty
-seed choice_count failed error_type status_code error_code error_param error_message finish_reasons input_tokens
+CALLS_1 = """
+project start_time received_at trace_id span_id parent_span_id session service runtime_id
+runtime_version patterns_revision provider operation api request_model response_model response_id
+stream temperature top_p max_tokens frequency_penalty presence_penalty seed choice_count failed
+error_type status_code error_code error_param error_message finish_reasons input_tokens
 output_tokens cached_tokens reasoning_tokens duration_ms first_chunk_ms overhead_us pattern_ids
-pattern_revisions fix_outcome fix_fields fix_diff attributes"""
+pattern_revisions fix_outcome fix_fields fix_diff attributes
+"""
 """The columns of the first version of the schema."""
 
 

@@ -124,9 +124,15 @@ def test_a_trace_is_shown_in_order(project: Project) -> None:
 
 
 def test_failures_are_grouped(project: Project) -> None:
+    alike = {
+        "provider": "openai",
+        "operation": "chat",
+        "failure_signature": "abc",
+        "error_template": "no <n>",
+    }
     project.insert(
-        failing(start_time=NOW - SECOND, provider="openai", operation="chat", request_model="m"),
-        failing(start_time=NOW, provider="openai", operation="chat", request_model="n"),
+        failing(start_time=NOW - SECOND, **alike, request_model="m"),
+        failing(start_time=NOW, **alike, request_model="n"),
         record(start_time=NOW, provider="openai", operation="chat"),
         record(start_time=NOW, provider="openai", operation="chat"),
         failing(start_time=NOW - 50 * HOUR, provider="openai", operation="chat"),
@@ -135,6 +141,8 @@ def test_failures_are_grouped(project: Project) -> None:
     (group,) = found["failures"]
     assert (group["count"], group["calls"], group["rate"]) == (2, 4, 0.5)
     assert (group["error_param"], group["status_code"]) == ("temperature", 400)
+    assert (group["kind"], group["template"]) == ("invalid_request", "no <n>")
+    assert group["signature"] == "abc"
     assert group["models"] == ["m", "n"]
     assert (group["first_seen"], group["last_seen"]) == (iso(NOW - SECOND), iso(NOW))
     assert found["since"] == iso(NOW + SECOND - 24 * HOUR)

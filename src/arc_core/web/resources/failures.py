@@ -1,10 +1,11 @@
-"""Failed calls, grouped by what went wrong."""
+"""Failures, grouped by what went wrong."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from arc_core.detection.failures import Failed, kind_of
 from arc_core.web import shapes
 from arc_core.web.endpoint import Ask, Endpoint
 from arc_core.web.fields import Field, whole
@@ -12,13 +13,17 @@ from arc_core.web.periods import period, period_fields
 from arc_core.web.shapes import Shape
 
 if TYPE_CHECKING:
+    from arc_core.storage import Row
     from arc_core.web.context import Context
 
 FAILURE = Shape(
     "Failure",
-    "Calls that failed alike; calls counts all of the same provider and operation, message is "
-    "that of the latest.",
+    "Calls that failed alike: signature is the same for all of them, kind names what failed, "
+    "template is what their messages have in common. calls counts all of the same provider and "
+    "operation; error and message are those of the latest.",
     {
+        "signature": shapes.TEXT,
+        "kind": shapes.TEXT,
         "provider": shapes.TEXT,
         "operation": shapes.TEXT,
         "status_code": shapes.INTEGER.or_null(),
@@ -32,12 +37,13 @@ FAILURE = Shape(
         "last_seen": shapes.STORED_TIME,
         "models": shapes.TEXT.listed(),
         "services": shapes.TEXT.listed(),
+        "template": shapes.TEXT,
         "message": shapes.TEXT,
     },
 )
 FAILURES = Shape(
     "Failures",
-    "Groups of failed calls, the largest first.",
+    "Groups of failures, the largest first.",
     {"since": shapes.TIME, "until": shapes.TIME, "failures": FAILURE.out.listed()},
 )
 
@@ -45,7 +51,23 @@ FAILURES = Shape(
 def _list(context: Context, ask: Ask) -> Any:
     since, until = period(context, ask, timedelta(days=1))
     groups = context.store.failure_groups(ask.project, since, until, ask["limit"])
-    return FAILURES.show({"since": since, "until": until, "failures": groups})
+    return FAILURES.show({"since": since, "until": until, "failures": [*map(_shown, groups)]})
+
+
+def _shown(group: Row) -> Row:
+    failed = Failed(
+        provider=group["provider"],
+        operation=group["operation"],
+        failed=group["failed"],
+        kinds=group["failure_kinds"],
+        status=group["status_code"],
+        code=group["error_code"],
+        param=group["error_param"],
+        type=group["error_type"],
+        message=group["error_message"],
+    )
+    named = {"template": group["error_template"], "message": group["error_message"]}
+    return {**group, **named, "kind": kind_of(failed)}
 
 
 ENDPOINTS = (

@@ -70,6 +70,9 @@ for line in sys.stdin:
     elif command == "pushed":
         pushed = lambda: " ".join(p.name for p in arc.patterns() if p.origin.label == "pushed")
         answer = until(lambda: pushed() == argument)
+    elif command == "count":
+        count = lambda: sum(p.origin.label == "pushed" for p in arc.patterns())
+        answer = until(lambda: count() == int(argument))
     elif command == "flush":
         answer = str(arc.flush(float(argument)))
     elif command == "dropped":

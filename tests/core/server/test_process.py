@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 import socket
 import threading
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from core.core_process import CoreProcess, core, run
 from core.otlp import exporter, request
-
-
-def get(process: CoreProcess, path: str) -> Any:
-    with urllib.request.urlopen(f"{process.http_url}{path}", timeout=20) as response:
-        return json.load(response)
+from core.server.rest import calls, get
 
 
 def stored(process: CoreProcess) -> set[int]:
     """Return the span ids of all calls."""
-    found: set[int] = set()
-    cursor = ""
-    while cursor is not None:
-        page = get(process, f"/api/v1/calls?limit=1000{cursor and '&cursor=' + cursor}")
-        found |= {int(call["span_id"], 16) for call in page["calls"]}
-        cursor = page["next_cursor"]
-    return found
+    return {int(call["span_id"], 16) for call in calls(process)}
 
 
 class Load:
@@ -142,9 +129,9 @@ def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
         load.join()
     with core(tmp_path) as second:
         there = stored(second)
-        calls = get(second, "/api/v1/info")["store"]["calls"]
+        count = get(second, "/api/v1/info")["store"]["calls"]
     assert load.acknowledged <= there <= load.sent
-    assert calls == len(there)
+    assert count == len(there)
 
 
 @pytest.mark.parametrize("signal_count", [2])

@@ -54,6 +54,26 @@ def test_content_stays_at_home_when_told_so(
     start(capture_content=True)
 
 
+def test_a_failure_that_is_no_error_is_seen_where_content_stays_at_home(
+    start: Any, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """The worker looks at the reply, whatever is sent of it."""
+    arc = start(capture_content=False)
+    asked = {**RISKY, "max_tokens": 3}
+    client.chat.completions.create(**asked)
+    for _ in client.chat.completions.create(**asked, stream=True):
+        pass
+    client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    kinds = [attributes(span).get("arc.failure.kinds") for span in receiver.spans]
+    assert [each and [one.string_value for one in each.values] for each in kinds] == [
+        ["truncated"],
+        ["truncated"],
+        None,
+    ]
+    start(capture_content=True)
+
+
 def test_span_joins_the_applications_trace(
     arc: Arc, receiver: Receiver, client: openai.OpenAI
 ) -> None:

@@ -96,7 +96,7 @@ def test_a_conversation_becomes_messages_of_parts() -> None:
         {
             "role": "assistant",
             "parts": [
-                {"type": "text", "content": "No."},
+                {"type": "text", "content": "No.", "refusal": True},
                 {
                     "type": "tool_call",
                     "id": "call_1",

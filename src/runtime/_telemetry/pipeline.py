@@ -13,6 +13,7 @@ from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
+from runtime._telemetry.failures import Failures
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
 from runtime._telemetry.spool import Spool
@@ -61,6 +62,7 @@ class Pipeline:
         self._server: Any = None
         self._exporter: Optional[Exporter] = None
         self._unread: List[Tuple[float, Exchange]] = []
+        self._failures = Failures()
         # relates the clock that callers read to the wall clock
         self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
 
@@ -200,6 +202,10 @@ class Pipeline:
     def _finish(self, exchange: Exchange, reply: Any) -> None:
         call = self._call(exchange, reply)
         description = describe(call, session=exchange.context.get(SESSION))
+        try:
+            self._failures.note(description)
+        except Exception as fault:  # the call is told of, whatever is in its reply
+            self._guard.caught("detection", fault)
         self._metrics.observe(call, description.attributes)
         ids = None
         try:

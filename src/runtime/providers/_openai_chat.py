@@ -24,6 +24,7 @@ from runtime.providers._openai_parts import (
     Part,
     content_parts,
     reasoning_part,
+    refusal_part,
     text_part,
     tool_call_part,
     tool_definition,
@@ -164,8 +165,11 @@ def _parts(message: Any) -> List[Part]:
     if reasoning:
         parts.append(reasoning_part(reasoning))
     parts.extend(content_parts(field(message, "content")))
-    spoken = (text(field(message, "refusal")), text(field(message, "audio", "transcript")))
-    parts.extend(text_part(words) for words in spoken if words)
+    refusal, spoken = text(field(message, "refusal")), text(field(message, "audio", "transcript"))
+    if refusal:
+        parts.append(refusal_part(refusal))
+    if spoken:
+        parts.append(text_part(spoken))
     for call in elements(field(message, "tool_calls")):
         custom = field(call, "custom")
         function = field(call, "function") if custom is None else custom

@@ -22,6 +22,11 @@ def text_part(content: str) -> Part:
     return {"type": "text", "content": content}
 
 
+def refusal_part(content: str) -> Part:
+    """Text in which a model declines, as its provider says."""
+    return {**text_part(content), "refusal": True}
+
+
 def reasoning_part(content: str) -> Part:
     """Text that a model thought."""
     return {"type": "reasoning", "content": content}
@@ -125,7 +130,7 @@ _PARTS: Mapping[str, Callable[[Any], Optional[Part]]] = {
     "output_text": _words("text", text_part),
     "summary_text": _words("text", reasoning_part),
     "reasoning_text": _words("text", reasoning_part),
-    "refusal": _words("refusal", text_part),
+    "refusal": _words("refusal", refusal_part),
     "image_url": _image,
     "input_image": _image,
     "computer_screenshot": _image,

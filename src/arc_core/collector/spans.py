@@ -104,7 +104,7 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
     _identify(row, span)
     if span.status or span.events or row[_ERROR_TYPE]:
         events.fill(row, body, span)
-    failures.fill(row)
+    failures.fill(row, body, rest)
     if title != f"{row[_OPERATION]} {row[_MODEL]}":
         rest["span.name"] = title
     row[_ATTRIBUTES] = _attributes(rest, around)

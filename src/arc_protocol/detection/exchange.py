@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from arc_protocol import semconv
@@ -91,7 +93,11 @@ def _output(message: Mapping[str, Any]) -> Output:
 
 
 def _call(part: Mapping[str, Any]) -> ToolCall:
-    return ToolCall(_text(part.get("name")), part.get("arguments"))
+    arguments = part.get("arguments")
+    if isinstance(arguments, str):  # as some instrumentations leave them
+        with suppress(ValueError, RecursionError):
+            arguments = json.loads(arguments)
+    return ToolCall(_text(part.get("name")), arguments)
 
 
 def _tools(definitions: Any) -> Mapping[str, Any]:

@@ -127,6 +127,54 @@ def test_spans_around_calls_are_no_calls(attributes: dict[str, Any]) -> None:
     assert (reading.ignored, reading.rows, reading.rejected.total()) == (1, [], 0)
 
 
+TOOL = {"type": "function", "name": "weather", "parameters": {"required": ["city"]}}
+CALL = {"type": "tool_call", "name": "weather", "arguments": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "more", "expected"),
+    [
+        ([{"type": "text", "content": "hello"}], {}, []),
+        ([{"type": "text", "content": "hel"}], {"gen_ai.response.finish_reasons": ["length"]},
+         ["truncated"]),
+        ([], {}, ["empty_output"]),
+        ([CALL], {"gen_ai.tool.definitions": json.dumps([TOOL])}, ["invalid_tool_arguments"]),
+        ([CALL], {}, []),
+        (None, {}, []),
+        (None, {"gen_ai.response.finish_reasons": ["content_filter"]}, ["content_filter"]),
+    ],
+)  # fmt: skip
+def test_replies_that_others_report_are_looked_at(
+    parts: Any, more: dict[str, Any], expected: list[str]
+) -> None:
+    sent = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "m",
+        "gen_ai.response.finish_reasons": ["stop"],
+    }
+    if parts is not None:
+        sent["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "parts": parts}])
+        sent["gen_ai.input.messages"] = "[]"
+    call = record(foreign_span({**sent, **more}))
+    assert call["failure_kinds"] == expected
+    assert bool(call["failure_signature"]) is bool(expected)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_good_replies_of_recordings_are_no_failures(name: str) -> None:
+    found = [(call["failed"], call["failure_kinds"]) for call in recorded(name)]
+    assert all(kinds == [] for failed, kinds in found)
+    assert [bool(call["failure_signature"]) for call in recorded(name)] == [f for f, _ in found]
+
+
+@pytest.mark.parametrize("sent", ["[", "5", "text", '[{"parts": 5}]', [1], {"a": 1}])
+def test_content_that_makes_no_sense_is_no_failure(sent: Any) -> None:
+    names = ("gen_ai.output.messages", "gen_ai.input.messages", "gen_ai.tool.definitions")
+    call = record(foreign_span({"gen_ai.request.model": "m", **dict.fromkeys(names, sent)}))
+    assert call["failure_kinds"] == []
+
+
 @pytest.mark.parametrize(
     "parameters",
     ["{", "[]", '"x"', '{"temperature": "hot", "n": true, "seed": 1e300, "model": 5}',

@@ -19,8 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     2 when settings cannot be used, 1 when a port or a store cannot be opened.
     """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["move"]:
+        return _move(arguments[1:])
     try:
-        settings = read(sys.argv[1:] if argv is None else argv, os.environ)
+        settings = read(arguments, os.environ)
         tls.check(settings)
     except SettingError as problem:
         return _refuse(problem, 2)
@@ -28,6 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("arc.core").setLevel(settings.log_level)
     try:
         _run(settings)
+    except ArcError as problem:
+        return _refuse(problem, 1)
+    return 0
+
+
+def _move(arguments: Sequence[str]) -> int:
+    from arc_core._server.move import move
+
+    try:
+        move(arguments, os.environ, _tell)
+    except SettingError as problem:
+        return _refuse(problem, 2)
     except ArcError as problem:
         return _refuse(problem, 1)
     return 0
@@ -44,9 +59,7 @@ def _run(settings: Settings) -> None:
             http_port = listener.getsockname()[1]
 
             def ready(grpc_port: int) -> None:
-                text = banner(settings, store, registry, grpc_port, http_port)
-                sys.stdout.write(f"{text}\n")
-                sys.stdout.flush()
+                _tell(banner(settings, store, registry, grpc_port, http_port))
 
             _run_loop(serve(settings, store, registry, listener, ready))
 
@@ -58,6 +71,11 @@ def _run_loop(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(main)
     else:
         uvloop.run(main)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _refuse(problem: Exception, code: int) -> int:

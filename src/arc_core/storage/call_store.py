@@ -180,6 +180,9 @@ class CallStore(Protocol):
     def info(self) -> StoreInfo:
         """Return what is stored where."""
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of calls by project, each call counted once; reads all keys."""
+
     def enforce_retention(self, *, max_age_days: int | None, max_bytes: int | None) -> int:
         """Drop the oldest days until both limits hold, never the current one; return bytes freed.
 

@@ -128,6 +128,17 @@ class SqlCallStore:
             oldest=datetime.fromtimestamp(row["oldest"], timezone.utc) if row["calls"] else None,
         )
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of calls by project."""
+        rows = self._rows(
+            (
+                "SELECT project, count() AS calls"
+                f" FROM {self._engine.database}.calls FINAL GROUP BY project{queries.SETTINGS}",
+                {},
+            )
+        )
+        return {row["project"]: row["calls"] for row in rows}
+
     def enforce_retention(self, *, max_age_days: int | None, max_bytes: int | None) -> int:
         """Drop the oldest days until both limits hold."""
         today = datetime.now(timezone.utc).date()

@@ -153,13 +153,13 @@ def test_fixes_of_patterns_stay_in_the_repaired_request(
 ) -> None:
     """The repair starts from what was sent, and the pattern's own change is told by itself."""
     arc = start(heal=True)
-    arc.register_pattern({"seed": {"exists": True}}, {"seed": 7}, name="seven")
+    arc.register_pattern({"top_p": {"exists": True}}, {"top_p": 0.5}, name="half")
     space.rules([NO_TEMPERATURE])
-    client.chat.completions.create(**REQUEST, seed=3)
-    assert space.requests()[-1]["json"]["seed"] == 7
+    client.chat.completions.create(**REQUEST, top_p=0.9)
+    assert space.requests()[-1]["json"]["top_p"] == 0.5
     span = one_span(arc, receiver)
-    assert [each.string_value for each in span["arc.fix.fields"].values] == ["seed"]
-    assert span["gen_ai.request.seed"] == 7
+    assert [each.string_value for each in span["arc.fix.fields"].values] == ["top_p"]
+    assert span["gen_ai.request.top_p"] == 0.5
     assert span["arc.heal.outcome"] == "healed"
 
 

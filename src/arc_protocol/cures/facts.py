@@ -7,9 +7,12 @@ import json
 import re
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-_LONGEST = 8000
-"""Characters of a message that are read."""
+_LONGEST = 64 * 1024
+"""Characters of an envelope that are read."""
+_LONGEST_TEXT = 2000
+"""Characters of the words themselves that are read."""
 _DEPTH = 6
+_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _ENVELOPE = re.compile(r"\A(?:Error code: (\d{3}) - |[\w.]*Error: )")
 _MESSAGE_IN_BROKEN = re.compile(r"""["'](?:message|msg|detail)["']: ?(["'])(.+?)(?:\1[,}]|\Z)""")
 _TEXTS = ("message", "msg", "Message", "detail", "error_msg", "description", "title")
@@ -40,7 +43,7 @@ def opened(error: ErrorFacts) -> ErrorFacts:
         error.code or code,
         error.param or param,
         error.type or kind,
-        "\n".join(dict.fromkeys(found.texts)).replace("\u2019", "'"),
+        "\n".join(dict.fromkeys(found.texts))[:_LONGEST_TEXT].translate(_STRAIGHT),
     )
 
 

@@ -9,7 +9,7 @@ from arc_protocol.cures.places import Place, place_of
 from arc_protocol.cures.view import Cure, View, strong, weak
 from arc_protocol.patterns.values import LIST, Number, is_number
 
-_N = r"[\"'`]?(-?\d+(?:,\d{3})*(?:\.\d+)?)"
+_N = r"[\"'`]?(?<!\d)(?<!\d\.)(-?\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,12})?)"
 _GAP = r"(?:[ :]+\w+){0,4}?[ :]+(?:is |of |to |at |be )?"
 
 _RANGES = (
@@ -28,7 +28,7 @@ _HIGHS = (
     rf"longer than){_GAP}{_N}",
     rf"(?:maximum|max|limit|longest|exceeds?|exceeded|exceeding)(?: \w+){{0,8}}?(?:[ :]+(?:is|"
     rf"of|to|be|at|at most))?[ :]+{_N}",
-    rf"-?[\d.]+ > {_N}",
+    rf"(?<![\d.])-?[\d.]{{1,20}} > {_N}",
 )
 _BELOW = (rf"(?:less than|below|lower than|smaller than|<) ?{_N}",)
 _LOWS = (
@@ -38,7 +38,7 @@ _LOWS = (
     rf"larger than or equal to|higher than or equal to){_GAP}{_N}",
     rf"(?:not|cannot|can't) (?:be )?(?:less than|below|lower than|smaller than|under){_GAP}{_N}",
     rf"(?:minimum|min)(?: \w+){{0,8}}?(?:[ :]+(?:is|of|to|be))?[ :]+{_N}",
-    rf"-?[\d.]+ < {_N}",
+    rf"(?<![\d.])-?[\d.]{{1,20}} < {_N}",
 )
 _ABOVE = (rf"(?:greater than|above|higher than|larger than|more than|>) ?{_N}",)
 _POSITIVE = r"strictly positive|must be positive|positive (?:integer|number)"

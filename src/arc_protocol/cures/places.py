@@ -22,7 +22,7 @@ FOLDERS = (
 """Objects that hold parameters in some APIs; errors often leave them out."""
 
 _STEPS = re.compile(r"[^.\[\]/'\"`()\s,]+")
-_QUOTED = re.compile(r"""["'`\u201c\u2018]([\w$][\w$.\[\]/*-]*)["'`\u201d\u2019]""")
+_QUOTED = re.compile(r"""["'`]([\w$][\w$.\[\]/*-]*)["'`]""")
 _BARE = re.compile(r"\b[A-Za-z_][\w]*(?:(?:\.?\[\d+\])|\.\w+)*")
 _INDEX = re.compile(r"\d+")
 _KEY = re.compile(r"[^.\[\]\"*]+")

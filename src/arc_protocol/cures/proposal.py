@@ -36,6 +36,7 @@ _READERS: Tuple[Reader, ...] = (
     values.types,
     values.missing,
     refusals.refused,
+    refusals.blamed,
 )
 """What reads errors, the most particular first: their order is that of the proposals."""
 

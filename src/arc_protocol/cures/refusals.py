@@ -27,11 +27,10 @@ _REFUSED = (
     r"mutually exclusive|no such"
 )
 _INSTEAD = (
-    r"(?:use|try|set|specify|pass|provide|send|with|to|in favou?r of|replaced (?:by|with)|"
-    r"superseded by|"
-    r"renamed (?:to|as)|did you mean|migrate to|switch to|instead:?)"
-    r"(?: the| using)?(?: new(?:er)?)?(?: parameter| field| argument| key| option| property)? "
-    r"?[\"'`“]?([A-Za-z_$][\w.]*)[\"'`”]?"
+    r"\b(?:use|try|set|specify|pass|provide|send|with|to|in favou?r of|replaced (?:by|with)|"
+    r"superseded by|renamed (?:to|as)|did you mean|migrate to|switch to|instead)\b:?"
+    r"(?: the| using)?(?: new(?:er)?)?(?: parameter| field| argument| key| option| property)?"
+    r" [\"'`]?([A-Za-z_$][\w.]*)[\"'`]?"
 )
 _BOTH = (
     r"both|mutually exclusive|only one of|at the same time|simultaneously|together|"
@@ -118,6 +117,12 @@ def refused(view: View) -> Iterator[Cure]:
         ):
             yield weak({place.path: "none"}, because)
         yield make(_without(view, place), because)
+
+
+def blamed(view: View) -> Iterator[Cure]:
+    """A parameter is complained of in words that say nothing else: it may have to go."""
+    for place in [place for place in view.subjects if _removable(place)][:2]:
+        yield weak(_without(view, place), f"the error names {place.path}")
 
 
 def _auto(place: Place) -> Any:

@@ -17,7 +17,17 @@ _DEFAULT_ONLY = (
     r"only (?:the |its )?default|default value only|(?:other than|except) (?:the )?default|"
     r"non-default|must be (?:the |its )?default|set to (?:the |its )?default"
 )
-_VALUE = r"([\"'`][^\"'`\s]{1,64}[\"'`]|-?\d+(?:\.\d+)?|true|false|none|null)(?![\w.]*\w)"
+_ONE = r"[\"'`][^\"'`\s]{1,64}[\"'`]|-?\d+(?:\.\d+)?|true|false|none|null"
+_VALUE = rf"({_ONE})(?![\w.]*\w| ?,? ?(?:or |and |\| ?)?(?:{_ONE}))"
+"""A value that is not the first one of several."""
+_ONLY = (
+    r"only (?:the |its )?default|default value only|(?:other than|except) (?:the )?default|"
+    r"non-default|must be (?:the |its )?default|set to (?:the |its )?default"
+)
+_VALUE = (
+    r"([\"'`][^\"'`\s]{1,64}[\"'`]|-?\d+(?:\.\d+)?|true|false|none|null)"
+    r"(?![\w.]*\w| ?,| or\b| ?\|)"  # one of several is not the only one
+)
 _ONLY = (
     rf"only {_VALUE} (?:is|are) (?:allowed|supported|permitted|accepted|valid)",
     rf"(?:must|should|has to|needs to) (?:always )?be (?:set to |equal to |exactly )?{_VALUE}",
@@ -180,17 +190,19 @@ def _nulls(view: View) -> Iterator[Cure]:
         return
 
 
+_NAME = r"(?<!\w)([a-zA-Z]{1,24}(?:_[a-zA-Z0-9]{1,24}){1,5})(?!\w)"
+"""A parameter that no quotes tell from a plain word."""
 _MISSING = (
     r"missing (?:a |the )?(?:required )?(?:\w+ )?[\"'`]([\w.\[\]]+)[\"'`]",
     r"missing (?:a |the )?required (?:\w+:? ){0,2}[\"'`]?([\w.\[\]]+)",
     r"required (?:property|field|parameter|argument|key) [\"'`]([\w.\[\]]+)[\"'`]",
     r"[\"'`]([\w.\[\]]+)[\"'`] is (?:a )?required",
-    r"([\w.\[\]]+): (?:this )?field (?:is )?required",
-    r"\b(\w+_\w+) is (?:a )?required",
-    r"[\"'`]?(\w+_\w+)[\"'`]? (?:must|should|needs to) be (?:set|specified|provided|defined|"
+    r"(?<![\w.])([\w.\[\]]{1,80}): (?:this )?field (?:is )?required",
+    _NAME + r" is (?:a )?required",
+    _NAME + r"[\"'`]? (?:must|should|needs to) be (?:set|specified|provided|defined|"
     r"passed back|included|present)",
-    r"(?:must|should) (?:provide|specify|include|set|contain|pass)(?: an?| the)? [\"'`]?(\w+_\w+)",
-    r"requires? (?:an? |the )?[\"'`]?(\w+_\w+)",
+    r"(?:must|should) (?:provide|specify|include|set|contain|pass)(?: an?| the)? [\"'`]?" + _NAME,
+    r"requires? (?:an? |the )?[\"'`]?" + _NAME,
 )
 _ANSWER_LENGTH = 4096
 

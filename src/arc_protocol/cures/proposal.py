@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any, List, Mapping, Tuple
 
-from arc_protocol.cures import conversations, limits, refusals, tools, values
+from arc_protocol.cures import conversations, limits, naming, refusals, tools, values
 from arc_protocol.cures.facts import ErrorFacts, opened
 from arc_protocol.cures.view import Cure, Reader, View
 from arc_protocol.patterns.fixes import compile_fix
 from arc_protocol.patterns.limits import plain_json
 
 _READERS: Tuple[Reader, ...] = (
-    tools.names,
-    tools.call_ids,
+    naming.names,
+    naming.call_ids,
     tools.schema_repairs,
     tools.keywords,
     tools.duplicates,

@@ -21,14 +21,6 @@ _ONE = r"[\"'`][^\"'`\s]{1,64}[\"'`]|-?\d+(?:\.\d+)?|true|false|none|null"
 _VALUE = rf"({_ONE})(?![\w.]*\w| ?,? ?(?:or |and |\| ?)?(?:{_ONE}))"
 """A value that is not the first one of several."""
 _ONLY = (
-    r"only (?:the |its )?default|default value only|(?:other than|except) (?:the )?default|"
-    r"non-default|must be (?:the |its )?default|set to (?:the |its )?default"
-)
-_VALUE = (
-    r"([\"'`][^\"'`\s]{1,64}[\"'`]|-?\d+(?:\.\d+)?|true|false|none|null)"
-    r"(?![\w.]*\w| ?,| or\b| ?\|)"  # one of several is not the only one
-)
-_ONLY = (
     rf"only {_VALUE} (?:is|are) (?:allowed|supported|permitted|accepted|valid)",
     rf"(?:must|should|has to|needs to) (?:always )?be (?:set to |equal to |exactly )?{_VALUE}",
     rf"(?:only supports?|supports? only|only accepts?|accepts? only|"

@@ -27,6 +27,7 @@ _logger = logging.getLogger("arc.core")
 
 _BUSY = 3
 """How many times as long as the last insert took, a group may wait."""
+_RECEIVED_AT = AT["received_at"]
 _IDENTITY = [AT[name] for name in ("project", "trace_id", "span_id", "start_time", "duration_ms")]
 
 
@@ -102,6 +103,8 @@ class Writer:
         self._wait_s = self._limits.group_wait_s
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self._newest = 0
+        """Latest `received_at` of what is in the store, or may be."""
         self._trouble: type[Exception] | None = None
 
     def start(self) -> None:
@@ -241,11 +244,22 @@ class Writer:
         batch = CallBatch()
         rows = chain.from_iterable(request.rows for request in group)
         batch.columns = [list(column) for column in zip(*rows)]
+        self._put_in_order(batch)
         self._store.insert(batch, token=token(batch))
         try:
             self._stored(batch)
         except Exception:  # the calls are stored, whoever else wanted to know
             _logger.exception("Stored calls could not be shown.")
+
+    def _put_in_order(self, batch: CallBatch) -> None:
+        """See to it that calls which appear in the store later were received later.
+
+        Whoever has read all calls up to a time need not look at them again.
+        """
+        earliest = self._newest + 1
+        received = [max(earliest, each) for each in batch.columns[_RECEIVED_AT]]
+        batch.columns[_RECEIVED_AT] = received
+        self._newest = max(received)
 
     def _refusal(self, problem: Exception | None) -> RefusedError | None:
         if problem is None:

@@ -9,6 +9,7 @@ from typing import Any
 from arc_core.model.calls import COLUMNS, CallBatch
 
 SPAN_ID = [column.name for column in COLUMNS].index("span_id")
+RECEIVED_AT = [column.name for column in COLUMNS].index("received_at")
 
 
 class FaultyStore:
@@ -23,6 +24,8 @@ class FaultyStore:
         self.span_ids: list[str] = []
         self.groups: list[int] = []
         """Calls of each insert that succeeded."""
+        self.received: list[list[int]] = []
+        """`received_at` of the calls of each insert that succeeded."""
         self.tokens: list[str] = []
         """Of all attempts."""
         self.entered = threading.Semaphore(0)
@@ -50,13 +53,16 @@ class FaultyStore:
             self._seen.add(token)
             self.span_ids += batch.columns[SPAN_ID]
             self.groups.append(len(batch))
+            self.received.append(batch.columns[RECEIVED_AT])
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(name)
 
 
-def rows(*span_ids: str) -> list[list[Any]]:
+def rows(*span_ids: str, received_at: int = 1) -> list[list[Any]]:
     """Return call records with these span ids."""
+    known = {RECEIVED_AT: received_at}
     return [
-        ["" if at != SPAN_ID else span_id for at in range(len(COLUMNS))] for span_id in span_ids
+        [{**known, SPAN_ID: span_id}.get(at, "") for at in range(len(COLUMNS))]
+        for span_id in span_ids
     ]

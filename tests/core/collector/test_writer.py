@@ -246,6 +246,19 @@ def test_the_token_names_the_calls_and_not_when_they_came() -> None:
     assert token(batch("a", 1)) != token(batch("b", 1))
 
 
+def test_calls_that_are_stored_later_were_received_later() -> None:
+    """Whoever has read up to a time would miss them otherwise: requests overtake each other."""
+    store = FaultyStore()
+
+    async def act(writer: Writer) -> None:
+        for number, at in enumerate((7, 5, 7, 20)):
+            writer.reserve(1)
+            await writer.write(rows(f"a{number}", f"b{number}", received_at=at), 1)
+
+    run(store, act)
+    assert store.received == [[7, 7], [8, 8], [9, 9], [20, 20]]
+
+
 def test_whoever_wants_to_see_stored_calls_cannot_unstore_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

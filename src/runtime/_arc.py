@@ -16,6 +16,7 @@ from runtime import _config, _log, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
 from runtime._heal import Healer
+from runtime._link import forks
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
@@ -285,6 +286,7 @@ class _Work:
     def suspend(self) -> None:
         self._link.suspend()
         self._pipeline.suspend()
+        forks.settle()
 
     def forget(self) -> None:
         self._link.forget()

@@ -103,6 +103,7 @@ def test_program_ends_at_once_with_an_open_stream(core: StandIn, tmp_path: Path)
     process = run(
         """
         arc = Arc()
+        call()
         until(lambda: pushed(arc) == ["cool"])
         print("done", arc.faults())
         """,
@@ -117,7 +118,7 @@ def test_program_ends_at_once_with_an_open_stream(core: StandIn, tmp_path: Path)
 
 def test_killed_program_leaves_a_file_that_the_next_one_uses(core: StandIn, tmp_path: Path) -> None:
     """What was in force is there again before Core has said a word."""
-    process = run("arc = Arc(); threading.Event().wait(60)", core, tmp_path)
+    process = run("arc = Arc(); call(); threading.Event().wait(60)", core, tmp_path)
     welcomed(core).push(pattern_set(1, cool()))
     process.kill()
     process.communicate()

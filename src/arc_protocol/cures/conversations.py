@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, List, NamedTuple, Tuple
 
-from arc_protocol.cures.view import Cure, Fix, View, strong, weak
+from arc_protocol.cures.view import Cure, Fix, View, strong
 from arc_protocol.patterns.conversation import blocks, content_key, messages_of, role, text_of
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 
@@ -254,7 +254,6 @@ def words_asked_for(view: View) -> Iterator[Cure]:
             return
         op = {"append_text": {"text": text, "role": ["system", "user"]}}
         yield strong({path: op}, f'"{asked[0]}"')
-        yield weak({path: op}, f'"{asked[0]}"')
 
 
 def cache_marks(view: View) -> Iterator[Cure]:

@@ -52,12 +52,13 @@ def propose(
 
     Every one compiles and changes the request; none is proven, as texts can mislead. An error of
     the server, of a quota or of the key gets none: it says nothing of the request. The error's
-    message may be that of an SDK's exception; the request may be one that was recorded.
+    message may be that of an SDK's exception; the request may be one that was recorded. Whose API
+    it is makes no difference so far: the words do.
     """
     facts = opened(error)
     if facts.status is not None and (facts.status in _TRANSIENT or not 400 <= facts.status < 500):
         return []
-    view = View(facts, request, provider, operation)
+    view = View(facts, request)
     cures: List[Cure] = []
     seen = set()
     for reader in _READERS:

@@ -67,7 +67,7 @@ _RULES = (
     ),
     _Rule(
         r"(?:must|should) have (?:a|the)? ?[\"'`]?type|missing (?:field )?[\"'`]?type|"
-        r"type.{0,20}(?:required|missing|unspecified|specif)",
+        r"type.{0,20}(?:required|missing|unspecified|specify|specified)",
         _has("schema_node_without_type"),
         {"repair": {"schema_types": {"type": "string"}}},
     ),

@@ -26,13 +26,11 @@ class Cure(NamedTuple):
 class View:
     """One error with the request that it answered."""
 
-    def __init__(self, error: ErrorFacts, request: Request, provider: str, operation: str) -> None:
+    def __init__(self, error: ErrorFacts, request: Request) -> None:
         self.error = error
         self.text = error.message
         self.low = error.message.lower()
         self.request = request
-        self.provider = provider
-        self.operation = operation
         self.param: Optional[Place] = place_of(error.param, request) if error.param else None
         self.mentions: List[Place] = mentioned(self.text, request)
 

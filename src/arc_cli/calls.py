@@ -14,7 +14,7 @@ from arc_cli.periods import point
 
 _PAGE = 1000
 _TITLES = ("TIME", "SPAN ID", "SERVICE", "MODEL", "MS", "RESULT")
-_FILTERS = ("model", "service", "failed", "error_code", "pattern", "session")
+_FILTERS = ("model", "service", "failed", "error_code", "signature", "pattern", "session")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,6 +42,7 @@ def filter_options() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="calls that asked for this model")
     parser.add_argument("--service", help="calls of this application")
     parser.add_argument("--error-code", metavar="CODE", help="calls with this code of an error")
+    parser.add_argument("--signature", help="calls that failed alike, as arc failures says")
     parser.add_argument("--pattern", metavar="NAME", help="calls that this pattern matched")
     parser.add_argument("--session", help="calls of this agent run or conversation")
     return parser
@@ -65,6 +66,8 @@ def _row(call: Dict[str, Any]) -> Tuple[Any, ...]:
 
 def result(call: Dict[str, Any]) -> str:
     """Return how a call ended."""
+    if call["failure_kinds"] and not call["failed"]:
+        return ", ".join(call["failure_kinds"])
     if not call["failed"]:
         return "ok"
     words = (call["status_code"], call["error_code"] or call["error_type"], call["error_param"])

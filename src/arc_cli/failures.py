@@ -38,7 +38,11 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
     print(first)
     for group, line in zip(groups, lines):
         print(line)
-        for label, values in (("models", group["models"]), ("services", group["services"])):
+        for label, values in (
+            ("models", group["models"]),
+            ("services", group["services"]),
+            ("signature", [group["signature"]]),
+        ):
             print(cut(f"       {label}: {clean(', '.join(values))}", width()))
         words = group["template"] or group["message"]
         if words:

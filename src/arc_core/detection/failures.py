@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arc_core.detection.templates import path, template
 from arc_protocol.cures.facts import ErrorFacts, opened
@@ -90,6 +90,21 @@ class Failed(NamedTuple):
     type: str
     """Class of the exception."""
     message: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Failed:
+        """Return what a record, or a group of failures, of the call store says."""
+        return cls(
+            provider=row["provider"],
+            operation=row["operation"],
+            failed=row["failed"],
+            kinds=row["failure_kinds"],
+            status=row["status_code"],
+            code=row["error_code"],
+            param=row["error_param"],
+            type=row["error_type"],
+            message=row["error_message"],
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -55,6 +55,8 @@ class CallQuery:
     service: str | None = None
     failed: bool | None = None
     error_code: str | None = None
+    signature: str | None = None
+    """What calls that failed alike have in common."""
     pattern: str | None = None
     """A pattern that matched the call."""
     session: str | None = None

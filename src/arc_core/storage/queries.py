@@ -91,6 +91,7 @@ def calls(database: str, project: str, query: CallQuery) -> Question:
         ("request_model", query.model),
         ("service", query.service),
         ("error_code", query.error_code),
+        ("failure_signature", query.signature),
         ("session", query.session),
     ):
         if value is not None:

@@ -22,6 +22,7 @@ _EQUAL = {
     "service": _PLACES["service"],
     "failed": _PLACES["failed"],
     "error_code": _PLACES["error_code"],
+    "signature": _PLACES["failure_signature"],
     "session": _PLACES["session"],
 }
 """Conditions of a `CallQuery` by the column that must have their value."""
@@ -121,7 +122,7 @@ class LiveCalls:
     def watch(self, project: str, query: CallQuery) -> Iterator[Watcher]:
         """Watch calls of a project, on an event loop.
 
-        Of the query count model, service, failed, error_code, pattern and session.
+        Of the query count model, service, failed, error_code, signature, pattern and session.
         """
         watcher = Watcher(project, query)
         with self._lock:

@@ -127,6 +127,21 @@ def test_failures_are_listed(core: Served, key: str, arc: Arc) -> None:
     assert arc("failures", "--json").json[0]["error_param"] == "temperature"
 
 
+def test_a_failure_that_is_no_error_is_named_and_its_calls_are_listed(
+    core: Served, key: str, arc: Arc
+) -> None:
+    mine = project(core, key)
+    chat = {"project": mine, "start_time": now(), "provider": "openai", "operation": "chat"}
+    short = record(**chat, failure_kinds=["truncated"], failure_signature="0123abcd")
+    core.insert(short, record(**chat))
+    _, line, *more = arc("failures").lines
+    assert line.split()[:6] == ["1", "50.0", "%", "openai", "chat", "truncated"]
+    assert "signature: 0123abcd" in more[-1]
+    _, found = arc("calls", "--signature", "0123abcd").lines
+    assert short["span_id"] in found
+    assert found.endswith("truncated")
+
+
 def test_status_without_anything(core: Served, key: str, arc: Arc) -> None:
     lines = arc("status").out.splitlines()
     assert f"  store     {core.context.store.info().location}" in lines

@@ -98,6 +98,7 @@ def test_calls_are_newest_first_and_without_bodies(store: CallStore) -> None:
         CallQuery(service=UGLY),
         CallQuery(failed=True),
         CallQuery(error_code=UGLY),
+        CallQuery(signature=UGLY),
         CallQuery(pattern=UGLY),
         CallQuery(session=UGLY),
     ],
@@ -109,6 +110,7 @@ def test_each_condition_of_a_query_holds(store: CallStore, query: CallQuery) -> 
         service=UGLY,
         failed=True,
         error_code=UGLY,
+        failure_signature=UGLY,
         pattern_ids=["other", UGLY],
         session=UGLY,
     )

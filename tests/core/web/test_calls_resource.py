@@ -98,7 +98,7 @@ def test_calls_are_chosen_by_what_they_are(project: Project) -> None:
     plain, other, failed = project.insert(
         record(start_time=NOW - HOUR, request_model="m", service="s", session="x"),
         record(start_time=NOW - SECOND, pattern_ids=["hot", "b"]),
-        failing(start_time=NOW),
+        failing(start_time=NOW, failure_signature="sig"),
     )
     assert project.found(model="m") == [plain]
     assert project.found(service="s") == [plain]
@@ -107,6 +107,7 @@ def test_calls_are_chosen_by_what_they_are(project: Project) -> None:
     assert project.found(failed="true") == [failed]
     assert project.found(failed="false") == [other, plain]
     assert project.found(error_code="unsupported_value") == [failed]
+    assert project.found(signature="sig") == [failed]
     assert project.found(since=iso(NOW - SECOND), until=iso(NOW)) == [other]
     # the same moment in another zone
     zone = iso(NOW - SECOND).replace("Z", "+00:00")

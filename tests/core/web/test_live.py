@@ -65,6 +65,7 @@ def test_a_call_is_seen_as_it_is_stored(core: Served) -> None:
         ("?session=x", record(project="default", session="x")),
         ("?pattern=hot", record(project="default", pattern_ids=["a", "hot"])),
         ("?error_code=e", record(project="default", error_code="e")),
+        ("?signature=s", record(project="default", failure_signature="s")),
     ],
 )
 def test_only_what_was_asked_for_is_seen(core: Served, query: str, wanted: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ _FILTERS = (
     Field("service", text(), "name of the application"),
     Field("failed", FLAG, "true: failed calls alone, false: the others"),
     Field("error_code", text(), "the provider's code"),
+    Field("signature", text(), "of a failure: calls that failed alike"),
     Field("pattern", text(), "name of a pattern that matched the call"),
     Field("session", text(), "agent run or conversation"),
 )

@@ -55,19 +55,8 @@ def _list(context: Context, ask: Ask) -> Any:
 
 
 def _shown(group: Row) -> Row:
-    failed = Failed(
-        provider=group["provider"],
-        operation=group["operation"],
-        failed=group["failed"],
-        kinds=group["failure_kinds"],
-        status=group["status_code"],
-        code=group["error_code"],
-        param=group["error_param"],
-        type=group["error_type"],
-        message=group["error_message"],
-    )
     named = {"template": group["error_template"], "message": group["error_message"]}
-    return {**group, **named, "kind": kind_of(failed)}
+    return {**group, **named, "kind": kind_of(Failed.of(group))}
 
 
 ENDPOINTS = (

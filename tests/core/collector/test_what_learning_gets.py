@@ -1,0 +1,65 @@
+"""From calls of an application to what learning asks the store for, over real gRPC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from arc_core.storage import CallStore
+from core.collector.running import Collector
+from runtime import Arc
+
+ASKED: dict[str, Any] = {
+    "model": "gpt-5",
+    "messages": [{"role": "user", "content": "a secret"}],
+    "max_completion_tokens": 50,
+}
+
+
+@pytest.fixture
+def arc(
+    running: Collector, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Arc]:
+    monkeypatch.chdir(tmp_path)
+    made = Arc(
+        endpoint=f"grpc://{running.grpc_address}",
+        api_key=f"project-{project}",
+        metrics_port=0,
+        capture_content=False,
+        cache_dir=str(tmp_path),
+    )
+    yield made
+    made.shutdown()
+
+
+def test_failing_and_healthy_requests_are_there_without_their_words(
+    arc: Arc, store: CallStore, project: str, space: Any
+) -> None:
+    space.rules(["openai-chat-temperature-only-default"])
+    with openai.OpenAI(base_url=space.base_url, api_key="k", max_retries=0) as client:
+        for temperature in (0.2, 0.5):
+            with pytest.raises(openai.BadRequestError):
+                client.chat.completions.create(**ASKED, temperature=temperature)
+        client.chat.completions.create(**ASKED)
+        client.chat.completions.create(**{**ASKED, "max_completion_tokens": 2})
+    assert arc.flush(10)
+
+    since = datetime.now(timezone.utc) - timedelta(hours=1)
+    groups = store.failure_groups(project, since, since + timedelta(hours=2))
+    refused, short = groups
+    assert (refused["count"], refused["status_code"]) == (2, 400)
+    assert "'temperature' does not support <n>" in refused["error_template"]
+    assert (short["count"], short["failure_kinds"]) == (1, ["truncated"])
+
+    failing = store.failing(project, refused["signature"], since, 10)
+    assert [json.loads(row["request"])["temperature"] for row in failing] == [0.5, 0.2]
+    assert all("secret" not in row["request"] for row in failing)
+    (well,) = store.healthy(project, "openai", "chat", since, 10)
+    assert "temperature" not in json.loads(well["request"])
+    assert well["request_model"] == "gpt-5"

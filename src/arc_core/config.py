@@ -193,7 +193,9 @@ def _contradictions(settings: Settings) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="arc core", description="Collects telemetry, keeps the patterns and pushes them."
+        prog="arc core",
+        description="Collects telemetry, keeps the patterns and pushes them.",
+        epilog="`arc core move` takes calls, patterns and keys from the folder to servers.",
     )
     for setting in SETTINGS:
         default = "" if setting.default is None else f" (default: {setting.default})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -16,11 +17,14 @@ import openai
 import pytest
 from prometheus_client import generate_latest
 
+import arc_cli
 from arc_cli.config import markdown
+from arc_core.config import SETTINGS as CORE_SETTINGS
 from arc_protocol import semconv
 from arc_simulator import command
 from arc_simulator.rules import OUTCOME_FIELDS
 from arc_simulator.spaces import Settings
+from core.core_process import core
 from runtime import Arc, _config
 from runtime._telemetry.metrics import Metrics
 
@@ -146,3 +150,55 @@ def test_fields_of_a_rule_are_all_in_their_table(space: Any) -> None:
     with refused.value as answer:
         known = answer.read().decode().partition("known are ")[2]
     assert documented <= set(re.findall(r"[a-z_]+", known))
+
+
+def test_settings_of_core_are_all_in_their_table() -> None:
+    """Option, variable, default and meaning are those of the table that `arc core` reads."""
+    expected = [
+        [f"`{each.option}`", f"`{each.env}`", _default(each.default), each.meaning]
+        for each in CORE_SETTINGS
+    ]
+    assert rows(page("core.md"), "option") == expected
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Path):  # it is another one on each platform
+        return "the platform's data folder"
+    return "none" if value is None else f"`{value}`"
+
+
+def test_metrics_of_core_are_all_in_their_table(tmp_path: Path) -> None:
+    """Names and types are those of a scrape of a Core that has just started."""
+    with core(tmp_path) as process:
+        scraped = urllib.request.urlopen(f"{process.http_url}/metrics", timeout=20).read().decode()
+    exported = dict(re.findall(r"^# TYPE (arc_core_\S+) (\S+)$", scraped, re.MULTILINE))
+    documented = {quoted(row[0])[0]: row[1] for row in rows(page("metrics.md"), "metric")}
+    assert documented == {k: v for k, v in exported.items() if not k.endswith("_created")}
+
+
+def test_commands_are_all_in_their_table() -> None:
+    """Every command of `arc` is there, and every verb that the page names exists."""
+    table = {quoted(row[0])[0]: quoted(row[1]) for row in rows(page("cli.md"), "command")}
+    assert {name.split()[1] for name in table} == set(arc_cli._COMMANDS)
+    for name in ("patterns", "keys"):
+        shown = subprocess.run(
+            [sys.executable, "-m", "arc_cli", name, "--help"],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        verbs = set(re.findall(r"^    ([a-z-]+) ", shown, re.MULTILINE))
+        assert verbs <= set(table[f"arc {name}"]), verbs
+
+
+def test_paths_of_rest_exist(tmp_path: Path) -> None:
+    """What the page names is described by a Core."""
+    with core(tmp_path) as process:
+        described = json.load(
+            urllib.request.urlopen(f"{process.http_url}/openapi.json", timeout=20)
+        )
+    named = [quoted(row[0])[0] for row in rows(page("rest.md"), "path")]
+    assert set(named) <= set(described["paths"])
+    known = "\n".join(described["paths"])
+    assert all(name in known for name in ("/import", "/export", "/stream"))

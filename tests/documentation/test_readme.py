@@ -9,6 +9,7 @@ from typing import Any, List
 import pytest
 
 import arc_cli
+from arc_core.config import SETTINGS as CORE_SETTINGS
 from runtime import Arc, _config
 from telemetry.receiver import Receiver
 
@@ -51,7 +52,7 @@ def test_names_in_a_page_exist(page: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert set(re.findall(r"`make ([a-z]+)`", text)) <= set(targets)
     assert set(re.findall(r"`arc ([a-z]+)[ `]", text)) <= set(arc_cli._COMMANDS)
-    settings = {setting.env for setting in _config.SETTINGS}
+    settings = {setting.env for setting in (*_config.SETTINGS, *CORE_SETTINGS)} | {"ARC_CORE_URL"}
     assert set(re.findall(r"\bARC_(?!TEST)[A-Z_]+", text)) <= settings
     for method in re.findall(r"\b(?:arc|Arc\(\))\.([a-z_]+)\(", text):
         assert hasattr(Arc, method), method

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -72,6 +73,9 @@ async def serve(
             serving = asyncio.create_task(http.run_on(listener))
             housekeeping = asyncio.create_task(keep_within_limits(store, settings))
             ready(port)
+            # what is there now stays: collections need not look at it again
+            gc.collect()
+            gc.freeze()
             await asyncio.wait(
                 {serving, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED
             )

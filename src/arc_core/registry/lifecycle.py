@@ -37,8 +37,9 @@ class State(str, Enum):
 IN_FORCE = frozenset({State.ACTIVE})
 """States in which the fix is applied to all calls, but for those that are held back."""
 
-PUBLISHED = frozenset({State.SHADOW, State.CANARY, State.ACTIVE})
-"""States whose patterns Runtimes get; on trial, with the share of calls that gets the fix."""
+PUBLISHED = frozenset({State.SHADOW, State.CANARY, State.ACTIVE, State.DORMANT})
+"""States whose patterns Runtimes get; on trial, with the share of calls that gets the fix. A
+dormant pattern is matched as in shadow, or nobody would see that its failure returns."""
 
 ENTRIES = frozenset({State.CANDIDATE, State.SHADOW, State.ACTIVE})
 """States in which a new revision may begin."""
@@ -46,7 +47,10 @@ ENTRIES = frozenset({State.CANDIDATE, State.SHADOW, State.ACTIVE})
 MOVES: dict[State, frozenset[State]] = {
     State.CANDIDATE: frozenset({State.SHADOW, State.ACTIVE, State.REJECTED}),
     State.SHADOW: frozenset(
-        {State.RESCUE, State.CANARY, State.ACTIVE, State.PAUSED, State.REJECTED}
+        {
+            *(State.RESCUE, State.CANARY, State.ACTIVE),
+            *(State.PAUSED, State.REJECTED, State.INCONCLUSIVE),
+        }
     ),
     State.RESCUE: frozenset(
         {State.CANARY, State.ACTIVE, State.PAUSED, State.REJECTED, State.INCONCLUSIVE}

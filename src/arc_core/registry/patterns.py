@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from arc_core.registry import inputs, steps, tables
 from arc_core.registry.access import Access
 from arc_core.registry.database import Database
@@ -86,12 +88,18 @@ class Patterns:
         reason: str,
         evidence: Mapping[str, Any] | None,
         allocation: Allocation | None,
+        seen: PatternRecord | None,
     ) -> PatternRecord:
         """Take a pattern to another state, or to another share in the same."""
         note = _note(author, reason, evidence)
         share = None if allocation is None else allocation.to_json()
         with self._edit(project) as edit:
             before = steps.find(edit.connection, project, name)
+            if seen is not None and not _as_seen(before, seen):
+                raise IllegalMoveError(
+                    f'Pattern "{name}" has become {before.state.value}, revision '
+                    f"{before.revision}, in the meantime; look at it again."
+                )
             if to is not before.state or allocation is None:
                 check_move(name, before.state, to)
             steps.move(edit, before, to, note, share)
@@ -129,6 +137,17 @@ class Patterns:
         with self._database.transaction(Access.READ) as connection:
             return [*steps.select_records(connection, project, *conditions)]
 
+    def count_moves(self, project: str, to: State, origin: State | None) -> int:
+        """Return how often patterns have come to a state from `origin`, or any other."""
+        with self._database.transaction(Access.READ) as connection:
+            return steps.count_moves(connection, project, to, origin)
+
+    def projects(self) -> list[str]:
+        """Return the names of all projects, in order."""
+        query = select(tables.project.c.name).order_by(tables.project.c.name)
+        with self._database.transaction(Access.READ) as connection:
+            return [*connection.execute(query).scalars()]
+
     def history(self, project: str, name: str) -> list[Event]:
         """Return every step of a pattern."""
         with self._database.transaction(Access.READ) as connection:
@@ -153,6 +172,11 @@ def _parsed(document: Mapping[str, Any]) -> dict[str, Any]:
         raise PatternError("The pattern has an allocation; its share of the calls is Core's own.")
     inputs.name(parsed["name"], "The pattern's name")
     return parsed
+
+
+def _as_seen(now: PatternRecord, seen: PatternRecord) -> bool:
+    shown = ("revision", "state", "allocation")
+    return all(getattr(now, each) == getattr(seen, each) for each in shown)
 
 
 def _note(author: str, reason: str, evidence: Mapping[str, Any] | None) -> Note:

@@ -128,11 +128,13 @@ class Registry:
         reason: str,
         evidence: Mapping[str, Any] | None = None,
         allocation: Allocation | None = None,
+        seen: PatternRecord | None = None,
     ) -> PatternRecord:
         """Take a pattern to another state; `lifecycle.MOVES` has the legal steps.
 
         `allocation` is the share of the calls that gets the fix there; with one, the state may be
-        the one that it has.
+        the one that it has. With `seen`, the step is refused if the pattern has taken another one
+        since it was so.
 
         Raises `UnknownPatternError` or `IllegalMoveError`.
         """
@@ -144,6 +146,7 @@ class Registry:
             reason=reason,
             evidence=evidence,
             allocation=allocation,
+            seen=seen,
         )
 
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
@@ -173,6 +176,14 @@ class Registry:
         The last one goes first.
         """
         return self._patterns.select(project, state)
+
+    def count_moves(self, project: str, to: State, *, origin: State | None = None) -> int:
+        """Return how often patterns of a project have come to a state from `origin`, or any."""
+        return self._patterns.count_moves(project, to, origin)
+
+    def projects(self) -> list[str]:
+        """Return the projects that have had patterns or keys, by name."""
+        return self._patterns.projects()
 
     def history(self, project: str, name: str) -> list[Event]:
         """Return every step of a pattern, the first one first; raises `UnknownPatternError`."""

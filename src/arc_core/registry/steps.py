@@ -94,6 +94,24 @@ def events(connection: Connection, project: str, name: str) -> list[Event]:
     ]
 
 
+def count_moves(connection: Connection, project: str, to: State, origin: State | None) -> int:
+    """Return how often patterns of a project have come to a state from `origin`, or any other."""
+    before = _event.c.from_state
+    came = before != to.value if origin is None else before == origin.value
+    query = (
+        select(func.count())
+        .select_from(_event)
+        .join(_pattern, _event.c.pattern_id == _pattern.c.id)
+        .where(
+            _pattern.c.project == project,
+            _event.c.to_state == to.value,
+            came,
+        )
+    )
+    found: int = connection.execute(query).scalar_one()
+    return found
+
+
 def earlier_in_force(connection: Connection, record: PatternRecord) -> tuple[int, Any] | None:
     """Return number and document of the revision that was in force before that of a record.
 

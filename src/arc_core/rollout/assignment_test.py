@@ -66,6 +66,14 @@ class AssignmentTest:
         self.calls[treated] += 1
         self.failures[treated] += failed
 
+    def begin_anew_after_losses(self) -> None:
+        """Bet 1 again where less is left, to find a change whenever it comes.
+
+        Without an effect it then takes at least `x` calls on average to reach evidence of `x`.
+        """
+        if self.log_evidence < 0.0:
+            self.log_capitals = [0.0] * len(RELATIVE_RISKS)
+
     @property
     def log_evidence(self) -> float:
         """Natural logarithm of E_n."""

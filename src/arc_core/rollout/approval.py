@@ -1,0 +1,39 @@
+"""A person lets a pattern go on, where steps have to be approved."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from arc_core.registry.errors import IllegalMoveError
+from arc_core.registry.records import PatternRecord
+from arc_core.registry.registry import Registry
+from arc_core.rollout.decisions import Step
+from arc_core.rollout.settings import RolloutSettings
+from arc_core.rollout.shares import allocation
+
+
+def approve(
+    registry: Registry, project: str, name: str, *, author: str, reason: str
+) -> PatternRecord:
+    """Take the step that the evidence proposes for a pattern.
+
+    Raises `UnknownPatternError`, or `IllegalMoveError` if nothing is proposed.
+    """
+    record = registry.pattern(project, name)
+    progress = registry.progress(project, name) or {}
+    proposed = progress.get("proposed")
+    if proposed is None or progress.get("stage") != record.state.value:
+        raise IllegalMoveError(
+            f'Pattern "{name}" is {record.state.value} and waits for no approval.'
+        )
+    step = Step.from_json(proposed)
+    now = datetime.now(timezone.utc)
+    return registry.transition(
+        project,
+        name,
+        step.to,
+        author=author,
+        reason=reason or f"approved: {step.reason}",
+        allocation=allocation(step.to, step.share, now, RolloutSettings()),
+        seen=record,
+    )

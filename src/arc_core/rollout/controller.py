@@ -1,0 +1,272 @@
+"""Moves patterns through their trials as the outcomes of calls demand it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+from arc_core.registry.errors import IllegalMoveError
+from arc_core.registry.lifecycle import State
+from arc_core.registry.records import PatternRecord
+from arc_core.registry.registry import Registry
+from arc_core.rollout.decisions import Facts, Step, decide
+from arc_core.rollout.discoveries import evidence_needed
+from arc_core.rollout.outcomes import Outcome
+from arc_core.rollout.overlap import overlap
+from arc_core.rollout.progress import Progress
+from arc_core.rollout.settings import RolloutSettings
+from arc_core.rollout.shares import allocation
+from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
+from arc_protocol.patterns import Pattern
+from arc_protocol.recording import restore
+
+_logger = logging.getLogger("arc.core.rollout")
+
+AUTHOR = "rollout"
+"""Who takes the steps, in the history."""
+LEARNER = "learner"
+"""Who writes the patterns that are tried without anybody's doing."""
+
+_PERIOD = timedelta(days=7)
+"""Recorded calls so old still tell whether two patterns concern the same ones."""
+_EXAMPLES = 100
+_EQUAL = 1e-6
+"""Shares that differ by less are the same: Runtimes are told a whole number."""
+_TRIED = frozenset({State.CANDIDATE, State.SHADOW, State.CANARY, State.ACTIVE, State.DORMANT})
+
+
+class Calls(Protocol):
+    """What is asked of the call store."""
+
+    def outcomes(
+        self, project: str, rollout_id: str, after: str | None = None, limit: int = MAX_OUTCOMES
+    ) -> list[Row]:
+        """Return how the calls of a rollout ended, in the order in which they were received."""
+
+    def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
+        """Return calls with this failure."""
+
+    def healthy(
+        self, project: str, provider: str, operation: str, since: datetime, limit: int
+    ) -> list[Row]:
+        """Return calls without failure."""
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Controller:
+    """Runs the trials of all patterns; one per registry, in one thread.
+
+    All that it knows is in the registry, so it may end at any moment and begin anew.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        registry: Registry,
+        settings: RolloutSettings | None = None,
+        *,
+        manual: bool = False,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """With `manual`, a person approves what goes to the canary, and what comes from it."""
+        self._calls = calls
+        self._registry = registry
+        self._settings = settings or RolloutSettings()
+        self._manual = manual
+        self._clock = clock
+
+    def run(self, project: str, names: Collection[str] | None = None) -> None:
+        """Count the new outcomes of these patterns, or of all, and take the steps that follow.
+
+        Patterns before their canary are always among them. Raises `RegistryError` or `StoreError`.
+        """
+        for record in self._registry.patterns(project):
+            waits = record.state in (State.CANDIDATE, State.SHADOW)
+            if names is None or waits or record.name in names:
+                self._advance(record)
+
+    def _advance(self, record: PatternRecord) -> None:
+        if not _on_trial(record):
+            return
+        progress, changed = self._progress(record)
+        changed |= self._count(record, progress)
+        if changed:
+            self._keep(record, progress)
+        # one step may follow the other at once; each is a different state or share
+        while _on_trial(record):
+            step = decide(progress, self._facts(record, progress), self._settings)
+            if step is None:
+                self._renew(record)
+                return
+            if step.asks and self._manual:
+                self._propose(record, progress, step)
+                self._renew(record)
+                return
+            moved = self._take(record, progress, step)
+            if moved is None:
+                return
+            record = moved
+
+    def _progress(self, record: PatternRecord) -> tuple[Progress, bool]:
+        """Return how a trial stands, and whether it is news: somebody else may have moved it."""
+        kept = self._registry.progress(record.project, record.name)
+        progress = Progress.of_evidence(record.evidence) if kept is None else _read(record, kept)
+        share = _share(record)
+        if record.state.value != progress.stage:
+            self._enter(record, progress, share)
+            return progress, True
+        if abs(share - progress.share) < _EQUAL:
+            return progress, kept is None
+        # Core ended between taking a step and noting it
+        if record.state is State.CANARY:
+            progress.widen(share)
+        else:
+            self._enter(record, progress, share)
+        return progress, True
+
+    def _count(self, record: PatternRecord, progress: Progress) -> bool:
+        changed = False
+        trial = f"{record.name}@{record.revision}"
+        while True:
+            rows = self._calls.outcomes(record.project, trial, progress.cursor)
+            for row in rows:
+                progress.observe(Outcome.of(row))
+            changed = changed or bool(rows)
+            if len(rows) < MAX_OUTCOMES:
+                return changed
+
+    def _facts(self, record: PatternRecord, progress: Progress) -> Facts:
+        obstacle = self._obstacle(record, progress) if record.state is State.SHADOW else None
+        return Facts(now_us=self._now_us(), obstacle=obstacle)
+
+    def _obstacle(self, record: PatternRecord, progress: Progress) -> str | None:
+        """Say why a pattern cannot begin its canary now."""
+        others = [
+            each
+            for each in self._registry.patterns(record.project)
+            if each.name != record.name and each.author == LEARNER
+        ]
+        busy = sum(each.state in (State.CANARY, State.ACTIVE) for each in others)
+        if busy >= self._settings.most_active:
+            return f"{busy} learned patterns are in force or on trial"
+        running = [each for each in others if each.state is State.CANARY]
+        if running:
+            mine = Pattern.parse(record.document)
+            for each in running:
+                theirs = Pattern.parse(each.document)
+                signatures = {progress.signature, each.evidence.get("signature") or ""}
+                if overlap(mine, theirs, self._requests(record.project, mine, signatures)):
+                    return f'the trial of "{each.name}" concerns the same calls'
+        return None
+
+    def _requests(self, project: str, pattern: Pattern, signatures: set[str]) -> list[Any]:
+        since = self._clock() - _PERIOD
+        rows: list[Row] = []
+        for signature in signatures - {""}:
+            rows += self._calls.failing(project, signature, since, _EXAMPLES)
+        if pattern.provider and pattern.operation:
+            rows += self._calls.healthy(
+                project, pattern.provider, pattern.operation, since, _EXAMPLES
+            )
+        return [restore(json.loads(row["request"])) for row in rows]
+
+    def _propose(self, record: PatternRecord, progress: Progress, step: Step) -> None:
+        if progress.proposed != step.to_json():
+            progress.proposed = step.to_json()
+            self._keep(record, progress)
+            _logger.info(
+                'Pattern "%s" may become %s: %s; `arc patterns approve %s` lets it.',
+                *(record.name, step.to.value, step.reason, record.name),
+            )
+
+    def _take(self, record: PatternRecord, progress: Progress, step: Step) -> PatternRecord | None:
+        try:
+            moved = self._registry.transition(
+                record.project,
+                record.name,
+                step.to,
+                author=AUTHOR,
+                reason=step.reason,
+                evidence=progress.summary(),
+                allocation=allocation(step.to, step.share, self._clock(), self._settings),
+                seen=record,
+            )
+        except IllegalMoveError as problem:  # a person was quicker; the next run sees it
+            _logger.info("%s", problem)
+            return None
+        _logger.info('Pattern "%s" is %s: %s.', record.name, moved.state.value, step.reason)
+        if moved.state is State.CANARY and record.state is State.CANARY:
+            progress.widen(step.share)
+        else:
+            self._enter(moved, progress, step.share)
+        self._keep(moved, progress)
+        return moved
+
+    def _enter(self, record: PatternRecord, progress: Progress, share: float) -> None:
+        usual = 1.0 - self._settings.holdback
+        doubted = record.state is State.ACTIVE and share < usual - _EQUAL
+        progress.enter(record.state, share, self._now_us(), doubted=doubted)
+        if record.state is State.CANARY:
+            trials = self._registry.count_moves(record.project, State.CANARY)
+            promotions = self._registry.count_moves(
+                record.project, State.ACTIVE, origin=State.CANARY
+            )
+            progress.needed = evidence_needed(max(trials, 1), promotions)
+
+    def _renew(self, record: PatternRecord) -> None:
+        """Let a canary go on, which would end by itself."""
+        if record.state is not State.CANARY:
+            return
+        kept = record.allocation or {}
+        half_s = self._settings.lease_s / 2
+        left_s = kept.get("valid_until_ms", 0) / 1000 - self._clock().timestamp()
+        if left_s > half_s:
+            return
+        lease = allocation(State.CANARY, _share(record), self._clock(), self._settings)
+        try:
+            self._registry.transition(
+                *(record.project, record.name, State.CANARY),
+                author=AUTHOR,
+                reason="the trial goes on",
+                allocation=lease,
+                seen=record,
+            )
+        except IllegalMoveError as problem:
+            _logger.info("%s", problem)
+
+    def _keep(self, record: PatternRecord, progress: Progress) -> None:
+        self._registry.keep_progress(
+            record.project, record.name, record.revision, progress.to_json()
+        )
+
+    def _now_us(self) -> int:
+        return microseconds(self._clock())
+
+
+def _on_trial(record: PatternRecord) -> bool:
+    """Tell whether a pattern is the rollout's to move: people's only once they try them."""
+    if record.state is State.ACTIVE:
+        return record.allocation is not None  # otherwise a person put it in force, without trial
+    if record.author == LEARNER:
+        return record.state in _TRIED
+    return record.state in (State.CANARY, State.DORMANT)
+
+
+def _share(record: PatternRecord) -> float:
+    document = record.allocation
+    return 0.0 if document is None else float(document["treat"]) / (1 << 32)
+
+
+def _read(record: PatternRecord, kept: dict[str, Any]) -> Progress:
+    try:
+        return Progress.from_json(kept)
+    except (KeyError, TypeError, ValueError):
+        # of another version of Arc: begin anew, from the calls that come
+        _logger.warning('What the trial of "%s" has shown cannot be read.', record.name)
+        return Progress.of_evidence(record.evidence)

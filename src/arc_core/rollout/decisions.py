@@ -1,0 +1,155 @@
+"""What the evidence of a trial demands: the next step in the life of the pattern, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from arc_core.registry.lifecycle import State
+from arc_core.rollout.progress import ANY, TARGET, Progress
+from arc_core.rollout.settings import RolloutSettings
+
+_DAY_US = 86_400_000_000
+_EQUAL = 1e-6
+"""Shares that differ by less are the same: Runtimes are told a whole number."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a decision needs to know beyond the trial itself."""
+
+    now_us: int
+    obstacle: str | None = None
+    """Why no canary can begin now; None when it can."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step to take."""
+
+    to: State
+    share: float
+    """Of matching calls that shall get the fix there."""
+    reason: str
+    asks: bool = False
+    """Whether a person may want to be asked before."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `from_json` reads."""
+        return {"to": self.to.value, "share": self.share, "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Step:
+        """Read the form that `to_json` makes."""
+        return cls(State(document["to"]), document["share"], document["reason"])
+
+
+def decide(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    """Return the step that a trial has come to, or None while it goes on.
+
+    The tests are valid at any moment, so it may be asked as often as one likes.
+    """
+    rule = _RULES.get(progress.stage)
+    return None if rule is None else rule(progress, facts, settings)
+
+
+def _candidate(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step:
+    return Step(State.SHADOW, 0.0, "tried on recorded calls")
+
+
+def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    if progress.fall is not None and progress.fall.gone:
+        return Step(State.INCONCLUSIVE, 0.0, "matching calls no longer fail as they did")
+    if not progress.deterministic and progress.calls < settings.shadow_calls:
+        return None
+    if facts.obstacle is not None:
+        return None
+    if progress.deterministic:
+        reason = "every matching call that was recorded failed"
+        return Step(State.CANARY, settings.ramp[-1], reason, asks=True)
+    reason = f"matched {progress.calls} calls in shadow"
+    return Step(State.CANARY, settings.ramp[0], reason, asks=True)
+
+
+def _canary(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    harmed = _harmed(progress, settings.harm)
+    if harmed is not None:
+        return Step(State.ROLLED_BACK, 0.0, harmed)
+    if progress.coin.reaches(settings.lost) and progress.calls >= settings.lost_calls:
+        reason = "the arms are not reported as they were drawn, so they cannot be compared"
+        return Step(State.INCONCLUSIVE, 0.0, reason)
+    if progress.coin.reaches(settings.coin):
+        return None
+    calm = not any(test.reaches(settings.worry) for test in progress.harm.values())
+    proven = all(test.reaches(progress.needed) for test in progress.benefit.values())
+    # a failure that is sure leaves nothing to lose; otherwise harm needs its chance to be seen
+    wide = progress.share >= settings.ramp[-1] - _EQUAL
+    enough = settings.least_treated if progress.deterministic else settings.step_calls
+    looked = (progress.deterministic or wide) and progress.treated >= enough
+    if calm and proven and looked:
+        return Step(State.ACTIVE, 1.0 - settings.holdback, "treated calls fail less", asks=True)
+    if progress.rise is not None and progress.rise.reaches(settings.useless):
+        return Step(State.INCONCLUSIVE, 0.0, "treated calls fail as the others do")
+    if progress.calls >= settings.canary_calls:
+        reason = f"{progress.calls} calls have not shown that it helps"
+        return Step(State.INCONCLUSIVE, 0.0, reason)
+    if not progress.share:
+        return Step(State.CANARY, settings.ramp[0], "a person began the trial")
+    wider = next((share for share in settings.ramp if share > progress.share + _EQUAL), None)
+    if calm and wider is not None and progress.treated >= settings.step_calls:
+        return Step(State.CANARY, wider, "no sign of harm so far")
+    return None
+
+
+def _active(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    usual = 1.0 - settings.holdback
+    doubted = progress.share < usual - _EQUAL
+    harmed = _harmed(progress, settings.harm if doubted else settings.alarm)
+    if harmed is not None:
+        return Step(State.ROLLED_BACK, 0.0, harmed)
+    if progress.fall is not None and progress.fall.gone:
+        return Step(State.DORMANT, 0.0, "calls that were held back no longer fail")
+    if doubted:
+        if progress.benefit[ANY].reaches(settings.harm):
+            return Step(State.ACTIVE, usual, "treated calls still fail less")
+        if progress.calls >= settings.doubt_calls:
+            return Step(State.ACTIVE, usual, "treated calls fail no more than others")
+        return None
+    if progress.rise is not None and progress.rise.reaches(settings.alarm):
+        reason = (
+            "treated calls have begun to fail; half are held back to see whether the fix does it"
+        )
+        return Step(State.ACTIVE, settings.doubt_share, reason)
+    return None
+
+
+def _dormant(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    if progress.rise is not None and progress.rise.reaches(settings.relapse):
+        return Step(State.ACTIVE, 1.0 - settings.holdback, "the failure is back")
+    quiet_days = (facts.now_us - progress.quiet_since_us) / _DAY_US
+    if quiet_days >= settings.quiet_days:
+        return Step(State.RETIRED, 0.0, f"the failure has not been seen for {quiet_days:.0f} days")
+    return None
+
+
+_RULES = {
+    State.CANDIDATE.value: _candidate,
+    State.SHADOW.value: _shadow,
+    State.CANARY.value: _canary,
+    State.ACTIVE.value: _active,
+    State.DORMANT.value: _dormant,
+}
+
+_HARMS = {
+    TARGET: "treated calls have this failure more often",
+    ANY: "treated calls fail more often",
+    "slow": "treated calls fail or are slow more often",
+    "costly": "treated calls fail or cost much more often",
+}
+
+
+def _harmed(progress: Progress, evidence: float) -> str | None:
+    for name, test in progress.harm.items():
+        if test.reaches(evidence):
+            return _HARMS[name]
+    return None

@@ -1,0 +1,217 @@
+"""Where the trial of a pattern stands: plain data, moved on by each call, kept as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from arc_core.registry.lifecycle import State
+from arc_core.rollout.assignment_test import AssignmentTest, Direction
+from arc_core.rollout.baseline import Baseline
+from arc_core.rollout.coin_test import CoinTest
+from arc_core.rollout.holdback_test import HoldbackTest
+from arc_core.rollout.outcomes import Outcome
+from arc_core.rollout.rise_test import RiseTest
+
+TARGET, ANY, SLOW, COSTLY = "target", "any", "slow", "costly"
+"""What counts as bad: the failure that the fix is for; every failure; every failure and calls that
+take longer, or more tokens, than 95 % of the healthy ones did.
+
+A fix that cures lets calls through to whatever else may befall them, and a call that succeeds
+takes longer than one that is refused at once. So the guards ask whether treated calls are worse on
+the whole; to ask it of healthy calls alone would compare a choice of them with another one.
+"""
+BENEFITS = (TARGET, ANY)
+HARMS = (TARGET, ANY, SLOW, COSTLY)
+
+_RARE, _MOSTLY = 0.05, 0.95
+"""Failure rates: of a failure that counts as gone, and of one that nothing has been done about."""
+_USUAL_RATE = 0.2
+"""Failure rate of matching calls where nothing is known about it."""
+
+
+@dataclass
+class Progress:
+    """All that is known of one trial.
+
+    Where the store has been read up to is kept together with what was seen there, so that no call
+    counts twice, whenever the process ends.
+    """
+
+    signature: str
+    """The failure that the fix is for; empty: every failure."""
+    rate: float
+    """Failure rate of matching calls before the trial, from 0 to 1."""
+    deterministic: bool
+    """Whether every matching call that was recorded failed."""
+    stage: str = State.CANDIDATE.value
+    """The state of the pattern for which calls are counted."""
+    share: float = 0.0
+    """Of matching calls that get the fix."""
+    cursor: str | None = None
+    """The last call that was counted; see `CallStore.outcomes`."""
+    needed: float = 0.0
+    """Evidence that promotes the pattern."""
+    calls: int = 0
+    """Seen in this stage."""
+    treated: int = 0
+    """Treated calls seen with this share."""
+    quiet_since_us: int = 0
+    """Since then the failure has not been seen, or not been looked for."""
+    benefit: dict[str, AssignmentTest] = field(default_factory=dict)
+    harm: dict[str, AssignmentTest] = field(default_factory=dict)
+    durations: Baseline = field(default_factory=Baseline)
+    tokens: Baseline = field(default_factory=Baseline)
+    coin: CoinTest = field(default_factory=CoinTest)
+    fall: HoldbackTest | None = None
+    """Whether the failure has gone."""
+    rise: RiseTest | None = None
+    """What is looked for depends on the stage: a fix that cures nothing, one that has begun to
+    fail, or a failure that is back."""
+    proposed: dict[str, Any] | None = None
+    """The next step, which waits for a person."""
+
+    @classmethod
+    def of_evidence(cls, evidence: dict[str, Any], *, sure_after: int = 10) -> Progress:
+        """Begin with what came with a pattern: `signature`, and `failed` of `matching` calls.
+
+        A failure is sure if all of at least `sure_after` recorded calls had it.
+        """
+        matching, failed = evidence.get("matching") or 0, evidence.get("failed") or 0
+        return cls(
+            signature=evidence.get("signature") or "",
+            rate=min(max(failed / matching, 0.001), 0.999) if matching else _USUAL_RATE,
+            deterministic=matching >= sure_after and matching == failed,
+        )
+
+    def enter(self, state: State, share: float, now_us: int, *, doubted: bool = False) -> None:
+        """Begin to count for a state; what is known of healthy calls stays.
+
+        `doubted` is a fix in force of which more is held back, to see what it does.
+        """
+        before = self.harm.get(ANY)
+        self.stage, self.share = state.value, share
+        self.calls = self.treated = 0
+        self.quiet_since_us = now_us
+        self.coin, self.fall, self.rise, self.proposed = CoinTest(), None, None, None
+        self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
+        self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
+        gone = min(_RARE, self.rate / 4)
+        if state is State.SHADOW:
+            self.fall = HoldbackTest(self.rate / 2)
+        elif state is State.CANARY and self.deterministic:
+            self.rise = RiseTest(0.5, _MOSTLY)
+        elif state is State.ACTIVE:
+            self.fall = HoldbackTest(gone)
+            self.rise = None if doubted else RiseTest(_tolerated(before), _MOSTLY)
+        elif state is State.DORMANT:
+            self.rise = RiseTest(gone, 0.5)
+
+    def widen(self, share: float) -> None:
+        """Go on with another share, and with all that was seen."""
+        self.share, self.treated, self.proposed = share, 0, None
+
+    def observe(self, outcome: Outcome) -> None:
+        """Count one call."""
+        self.cursor = outcome.cursor
+        bad = self._bad(outcome)
+        if not outcome.treated:
+            if bad[TARGET]:
+                self.quiet_since_us = max(self.quiet_since_us, outcome.started_us)
+            if not outcome.failed:
+                self.durations.observe(outcome.duration_ms)
+                if outcome.tokens:
+                    self.tokens.observe(outcome.tokens)
+        if self.stage in (State.SHADOW.value, State.DORMANT.value):
+            self._watch(outcome, bad)
+        elif 0.0 < outcome.probability < 1.0:
+            self._compare(outcome, bad)
+
+    def _bad(self, outcome: Outcome) -> dict[str, bool]:
+        failed = outcome.failed
+        return {
+            TARGET: outcome.signature == self.signature if self.signature else failed,
+            ANY: failed,
+            SLOW: failed or self.durations.exceeded(outcome.duration_ms),
+            COSTLY: failed or self.tokens.exceeded(outcome.tokens),
+        }
+
+    def _watch(self, outcome: Outcome, bad: dict[str, bool]) -> None:
+        """Count a call while nothing is changed."""
+        if outcome.treated:
+            return  # of an earlier stage, late
+        self.calls += 1
+        if self.fall is not None:
+            self.fall.observe(failed=bad[TARGET])
+        if self.rise is not None:
+            self.rise.observe(failed=bad[TARGET])
+
+    def _compare(self, outcome: Outcome, bad: dict[str, bool]) -> None:
+        """Count a call whose arm was drawn."""
+        treated, probability = outcome.treated, outcome.probability
+        self.calls += 1
+        self.treated += treated
+        self.coin.observe(treated=treated, probability=probability)
+        for tests in (self.benefit, self.harm):
+            for name, test in tests.items():
+                test.observe(treated=treated, failed=bad[name], probability=probability)
+        if self.stage == State.ACTIVE.value and self.rise is not None:
+            # in force for long: what went well then must not outweigh a change now
+            for test in self.harm.values():
+                test.begin_anew_after_losses()
+        if self.fall is not None and not treated:
+            self.fall.observe(failed=bad[TARGET])
+        if self.rise is not None and treated:
+            self.rise.observe(failed=bad[ANY])
+
+    def summary(self) -> dict[str, Any]:
+        """Return the evidence as people read it in the pattern's history."""
+        told: dict[str, Any] = {
+            "stage": self.stage,
+            "share": self.share,
+            "calls": self.calls,
+            "rate_before": round(self.rate, 4),
+        }
+        if self.stage in (State.CANARY.value, State.ACTIVE.value):
+            target = self.benefit[TARGET]
+            told["control"] = {"calls": target.calls[0], "failed": target.failures[0]}
+            told["treated"] = {"calls": target.calls[1], "failed": target.failures[1]}
+            told["log_evidence_of_benefit"] = _logs(self.benefit)
+            told["log_evidence_of_harm"] = _logs(self.harm)
+        if self.needed:
+            told["evidence_needed"] = round(self.needed, 1)
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `from_json` reads."""
+        document = asdict(self)
+        for tests in ("benefit", "harm"):
+            for test in document[tests].values():
+                test["direction"] = test["direction"].value
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Progress:
+        """Read the form that `to_json` makes."""
+        values = dict(document)
+        for tests in ("benefit", "harm"):
+            values[tests] = {
+                name: AssignmentTest(**{**test, "direction": Direction(test["direction"])})
+                for name, test in document[tests].items()
+            }
+        kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "coin": CoinTest}
+        kinds |= {"fall": HoldbackTest, "rise": RiseTest}
+        for name, kind in kinds.items():
+            values[name] = None if document[name] is None else kind(**document[name])
+        return cls(**values)
+
+
+def _logs(tests: dict[str, AssignmentTest]) -> dict[str, float]:
+    return {name: round(test.log_evidence, 2) for name, test in tests.items()}
+
+
+def _tolerated(before: AssignmentTest | None) -> float:
+    """Return the failure rate of treated calls that is nothing new, from their earlier trial."""
+    if before is None or before.calls[1] < 20:
+        return 0.1
+    return min(0.5, max(0.1, 2 * before.failures[1] / before.calls[1]))

@@ -1,0 +1,51 @@
+"""How cautious rollouts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """Shares are of matching calls, evidence is as the tests count it."""
+
+    ramp: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5)
+    """Shares of a canary, one after the other; the last one also where all recorded calls failed,
+    as nothing is lost there."""
+    shadow_calls: int = 20
+    """Calls to be matched before a canary, unless all recorded ones failed."""
+    step_calls: int = 20
+    """Treated calls before the share grows."""
+    least_treated: int = 5
+    """Treated calls before a promotion: where all others fail, these alone could suffice."""
+    worry: float = 3.0
+    """Evidence of harm at which the share does not grow and nothing is promoted."""
+    harm: float = 20.0
+    """Evidence of harm that ends a canary: one in twenty harmless fixes at most."""
+    canary_calls: int = 10_000
+    """Matching calls after which a canary that shows nothing ends."""
+    useless: float = 100.0
+    """Evidence that a fix does not cure a failure which every matching call has."""
+    holdback: float = 0.02
+    """Share that is held back from a fix in force, to see whether it is still needed."""
+    alarm: float = 1000.0
+    """Evidence of harm by, or of trouble under, a fix in force; where nothing is wrong it takes
+    as many calls on average to get there."""
+    doubt_share: float = 0.5
+    """Share that is treated while a fix in force is doubted."""
+    doubt_calls: int = 200
+    """Matching calls after which a doubt that shows nothing ends."""
+    relapse: float = 100.0
+    """Evidence that a failure is back."""
+    coin: float = 20.0
+    """Evidence that arms are not reported as they were drawn, at which nothing is decided."""
+    lost: float = 1000.0
+    """Such evidence at which a trial is given up, after `lost_calls`: calls that are merely slow
+    will have been reported by then."""
+    lost_calls: int = 200
+    quiet_days: float = 90.0
+    """After so long without its failure, a dormant pattern is retired."""
+    lease_s: float = 900.0
+    """A canary ends by itself when Core has not been heard of for so long."""
+    most_active: int = 50
+    """Learned patterns in force or on trial at the same time, per project."""

@@ -1,0 +1,314 @@
+"""Trials in simulated worlds: what helps is promoted, what harms is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from arc_core.registry.errors import IllegalMoveError
+from arc_core.registry.lifecycle import State
+from arc_core.rollout.approval import approve
+from arc_core.rollout.settings import RolloutSettings
+from core.rollout.world import PROJECT, Provider, World
+
+Make = Callable[..., World]
+ENDS = (State.ACTIVE, State.ROLLED_BACK, State.INCONCLUSIVE)
+
+
+def cured(before: float, after: float = 0.0) -> Provider:
+    return Provider(target=lambda treated: after if treated else before)
+
+
+def test_a_sure_failure_is_decided_in_a_handful_of_calls(world: Make) -> None:
+    """Half of the calls are treated from the first one; no more than 30 are needed."""
+    for seed in range(5):
+        each = world(seed=seed)
+        each.learned()
+        assert (each.state(), each.share()) == (State.CANARY, 0.5)
+        assert each.run_until(cured(1.0), *ENDS, at_most=30, batch=1) <= 30
+        assert each.state() is State.ACTIVE
+        assert each.share() == pytest.approx(0.98)
+        assert each.path() == ["shadow", "canary", "active"]
+
+
+def test_each_step_is_in_the_history_with_its_evidence(world: Make) -> None:
+    each = world()
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60, batch=1)
+    step = each.registry.history(PROJECT, "fix")[-1]
+    assert step.reason == "treated calls fail less"
+    evidence = step.evidence
+    assert evidence["treated"]["failed"] == 0
+    assert evidence["control"]["failed"] == evidence["control"]["calls"] > 0
+    assert evidence["log_evidence_of_benefit"]["target"] > 3
+
+
+def test_a_frequent_failure_is_cured_step_by_step(world: Make) -> None:
+    """From 30 % to 5 %: shadow, then 1, 5, 25 and 50 % of the calls, then in force."""
+    each = world()
+    each.learned(failed=30, matching=100)
+    assert each.state() is State.SHADOW
+    each.run_until(cured(0.3, 0.05), *ENDS, at_most=8000, batch=100)
+    assert each.path() == ["shadow", "canary", "active"]
+    shares = [
+        event.evidence["share"]
+        for event in each.registry.history(PROJECT, "fix")
+        if event.to_state is State.CANARY and event.reason == "no sign of harm so far"
+    ]
+    assert shares == [0.01, 0.05, 0.25]
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_a_fix_that_does_nothing_is_never_promoted(world: Make, rate: float) -> None:
+    """A sure failure shows it soon, so that the next fix gets its turn."""
+    settings = RolloutSettings(ramp=(0.5,), canary_calls=400)
+    for seed in range(5):
+        each = world(seed=seed, settings=settings)
+        each.learned(failed=round(100 * rate), matching=100)
+        calls = each.run_until(cured(rate, rate), *ENDS, at_most=1000)
+        assert each.state() is State.INCONCLUSIVE
+        assert rate < 1 or calls <= 60
+
+
+def test_a_fix_that_only_changes_the_error_is_not_promoted(world: Make) -> None:
+    """The failure it is for is gone, and the calls fail all the same."""
+    other = Provider(target=lambda treated: float(not treated), other=float)
+    for seed in range(5):
+        each = world(seed=seed, settings=RolloutSettings(canary_calls=400))
+        each.learned()
+        each.run_until(other, *ENDS, at_most=1000)
+        assert each.state() in (State.INCONCLUSIVE, State.ROLLED_BACK)
+
+
+def test_calls_that_are_let_through_may_fail_as_others_do(world: Make) -> None:
+    """A cured call meets rate limits that a refused one never got to; the fix is not to blame."""
+    crowded = Provider(target=lambda treated: float(not treated), other=lambda treated: 0.1)
+    each = world()
+    each.learned()
+    each.run_until(crowded, *ENDS, at_most=200)
+    assert each.state() is State.ACTIVE
+
+
+def test_a_harmful_fix_is_rolled_back(world: Make) -> None:
+    """Treated calls fail in another way; few of them are needed to see it."""
+    harmful = Provider(target=lambda treated: 0.05, other=lambda treated: 0.8 * treated)
+    each = world()
+    each.learned(failed=5, matching=100)
+    each.run_until(harmful, *ENDS, at_most=8000)
+    assert each.state() is State.ROLLED_BACK
+    assert each.registry.history(PROJECT, "fix")[-1].evidence["treated"]["calls"] <= 40
+    with pytest.raises(IllegalMoveError):
+        each.registry.transition(PROJECT, "fix", State.CANARY, author="learner", reason="again")
+
+
+def test_a_fix_that_makes_calls_slow_is_rolled_back(world: Make) -> None:
+    slow = Provider(
+        target=lambda treated: 0.05 * (not treated),
+        duration_ms=lambda treated: 900.0 if treated else 100.0,
+    )
+    each = world(settings=RolloutSettings(ramp=(0.5,)))
+    each.learned(failed=5, matching=100)
+    each.run_until(slow, *ENDS, at_most=1000)
+    assert each.state() is State.ROLLED_BACK
+    assert "slow" in each.registry.history(PROJECT, "fix")[-1].reason
+
+
+def test_a_fix_that_is_no_longer_needed_rests_and_comes_back(world: Make) -> None:
+    """The provider takes its rule back, and makes it again: dormant, then in force at once."""
+    each = world(settings=RolloutSettings(holdback=0.2))
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    each.run_until(cured(0.0), State.DORMANT, at_most=4000, batch=100)
+    assert each.registry.pattern_set(PROJECT).entries[0].document["allocation"]["stage"] == "shadow"
+    for _ in range(300):
+        each.call(cured(0.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.DORMANT
+    assert each.run_until(cured(1.0), State.ACTIVE, at_most=10, batch=1) <= 3
+
+
+def test_a_dormant_pattern_is_retired_after_a_long_quiet(world: Make) -> None:
+    each = world(settings=RolloutSettings(holdback=0.2))
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    each.run_until(cured(0.0), State.DORMANT, at_most=4000, batch=100)
+    each.now += timedelta(days=89)
+    each.controller.run(PROJECT)
+    assert each.state() is State.DORMANT
+    each.now += timedelta(days=1)
+    each.controller.run(PROJECT)
+    assert each.state() is State.RETIRED
+
+
+def test_a_fix_that_the_provider_comes_to_refuse_is_withdrawn(world: Make) -> None:
+    """The value that it sets is no longer taken, while calls without it succeed."""
+    each = world()
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    for _ in range(500):
+        each.call(cured(1.0))
+    refused = Provider(target=lambda treated: 0.0, other=float)
+    calls = each.run_until(refused, State.ROLLED_BACK, at_most=200, batch=1)
+    assert calls <= 40
+
+
+def test_trouble_at_the_provider_does_not_withdraw_a_fix(world: Make) -> None:
+    """All calls fail for a while; the fix is doubted, and stays."""
+    each = world()
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    outage = Provider(target=lambda treated: 0.0, other=lambda treated: 1.0)
+    for _ in range(30):
+        each.call(outage)
+        each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.ACTIVE, 0.5)
+    for _ in range(100):
+        each.call(cured(1.0))
+        each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.ACTIVE, pytest.approx(0.98))
+
+
+def test_a_restart_changes_nothing(world: Make) -> None:
+    """The same calls lead to the same steps after the same calls, and none counts twice."""
+    straight, interrupted = (world(settings=RolloutSettings(ramp=(0.5,))) for _ in range(2))
+    for each in (straight, interrupted):
+        each.learned(failed=30, matching=100)
+    for number in range(120):
+        for each in (straight, interrupted):
+            each.call(cured(0.3))
+            each.controller.run(PROJECT)
+        if number % 20 == 0:
+            interrupted.restart()
+            interrupted.controller.run(PROJECT)
+    assert straight.registry.progress(PROJECT, "fix") == interrupted.registry.progress(
+        PROJECT, "fix"
+    )
+    assert straight.path() == interrupted.path()
+
+
+def test_a_step_that_was_taken_but_not_noted_is_noted_later(world: Make) -> None:
+    """Core ended in between: the registry's state counts, and the trial goes on from there."""
+    each = world()
+    each.learned()
+    kept = each.registry.progress(PROJECT, "fix")
+    assert kept is not None
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60, batch=1)
+    each.registry.keep_progress(PROJECT, "fix", 1, kept)
+    each.restart()
+    each.controller.run(PROJECT)
+    progress = each.registry.progress(PROJECT, "fix")
+    assert progress is not None
+    assert progress["stage"] == "active"
+    assert each.path() == ["shadow", "canary", "active"]
+
+
+def test_arms_that_are_not_reported_as_drawn_decide_nothing(world: Make) -> None:
+    """Treated calls crash their programs: what arrives would look like a success."""
+    each = world()
+    each.learned()
+    for _ in range(40):
+        if each.state() is not State.CANARY:
+            break
+        for _ in range(20):
+            each.call(cured(1.0))
+        each.calls.rows[:] = [row for row in each.calls.rows if row["rollout_arm"] == "control"]
+        each.controller.run(PROJECT)
+    assert each.state() is State.INCONCLUSIVE
+    assert "not reported" in each.registry.history(PROJECT, "fix")[-1].reason
+
+
+def test_slow_calls_are_waited_for(world: Make) -> None:
+    """Refusals are reported at once, treated calls when they end: nothing is decided until then."""
+    each = world()
+    each.learned()
+    for _ in range(40):
+        each.call(cured(1.0))
+    made = each.calls.rows[:]
+    each.calls.rows[:] = [row for row in made if row["rollout_arm"] == "control"]
+    each.controller.run(PROJECT)
+    assert each.state() is State.CANARY
+    for row in made:
+        if row["rollout_arm"] == "treated":
+            row["received_at"] += 3600 * 1_000_000
+            each.calls.rows.append(row)
+    each.controller.run(PROJECT)
+    assert each.state() is State.ACTIVE
+
+
+def test_a_canary_is_renewed_before_it_ends_by_itself(world: Make) -> None:
+    each = world()
+    each.learned()
+    document = each.registry.pattern(PROJECT, "fix").allocation
+    assert document is not None
+    assert document["valid_until_ms"] == int((each.now.timestamp() + 900) * 1000)
+    each.now += timedelta(seconds=400)
+    each.controller.run(PROJECT)
+    assert each.registry.pattern(PROJECT, "fix").allocation == document
+    each.now += timedelta(seconds=100)
+    each.controller.run(PROJECT)
+    renewed = each.registry.pattern(PROJECT, "fix").allocation
+    assert renewed is not None
+    assert renewed["valid_until_ms"] == int((each.now.timestamp() + 900) * 1000)
+    assert renewed["treat"] == document["treat"]
+
+
+def test_trials_of_the_same_calls_go_one_after_the_other(world: Make) -> None:
+    """The second one waits in shadow until the first is over."""
+    each = world()
+    each.calls.requests = ['{"model": "m", "temperature": 1}']
+    for name, condition in (("one", {"model": "m"}), ("two", {"temperature": 1})):
+        each.registry.add_pattern(
+            PROJECT,
+            {"name": name, "pattern": condition, "fix": {"temperature": None}},
+            author="learner",
+            state=State.CANDIDATE,
+            evidence={"signature": "s", "failed": 10, "matching": 10},
+        )
+    each.controller.run(PROJECT)
+    assert (each.state("one"), each.state("two")) == (State.CANARY, State.SHADOW)
+    each.registry.transition(PROJECT, "one", State.PAUSED, author="ada", reason="enough")
+    each.controller.run(PROJECT)
+    assert each.state("two") is State.CANARY
+
+
+def test_there_are_never_too_many_learned_patterns(world: Make) -> None:
+    each = world(settings=RolloutSettings(most_active=1))
+    each.learned("one")
+    each.learned("two")
+    assert (each.state("one"), each.state("two")) == (State.CANARY, State.SHADOW)
+
+
+def test_a_person_is_asked_before_the_canary_and_after_it(world: Make) -> None:
+    each = world(manual=True)
+    each.learned()
+    assert each.state() is State.SHADOW
+    approve(each.registry, PROJECT, "fix", author="ada", reason="")
+    each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.CANARY, 0.5)
+    with pytest.raises(IllegalMoveError, match="waits for no approval"):
+        approve(each.registry, PROJECT, "fix", author="ada", reason="")
+    for _ in range(60):
+        each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.CANARY
+    approve(each.registry, PROJECT, "fix", author="ada", reason="")
+    each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.ACTIVE, pytest.approx(0.98))
+    assert [event.author for event in each.registry.history(PROJECT, "fix")][-1] == "ada"
+
+
+def test_what_people_put_in_force_is_left_alone(world: Make) -> None:
+    """A pattern without trial applies to every call; one that a person tries gets its shares."""
+    each = world()
+    document = {"name": "mine", "pattern": {"model": "m"}, "fix": {"temperature": 1}}
+    each.registry.add_pattern(PROJECT, document, author="ada")
+    tried = {**document, "name": "tried"}
+    each.registry.add_pattern(PROJECT, tried, author="ada", state=State.SHADOW)
+    each.controller.run(PROJECT)
+    assert each.registry.pattern(PROJECT, "mine").allocation is None
+    assert each.state("tried") is State.SHADOW
+    each.registry.transition(PROJECT, "tried", State.CANARY, author="ada", reason="try it")
+    each.controller.run(PROJECT)
+    assert each.share("tried") == pytest.approx(0.01)

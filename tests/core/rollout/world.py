@@ -1,0 +1,170 @@
+"""A simulated world: applications whose calls fail by chance, and Core's rollout over them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from arc_core.registry.lifecycle import PUBLISHED, State
+from arc_core.registry.registry import Registry
+from arc_core.rollout.controller import AUTHOR, LEARNER, Controller
+from arc_core.rollout.settings import RolloutSettings
+from arc_core.storage.call_store import position
+from arc_protocol.patterns.allocation import WHOLE
+
+PROJECT = "default"
+TARGET = "0123456789abcdef"
+OTHER = "fedcba9876543210"
+START = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+
+Chance = Callable[[bool], float]
+"""A probability, for treated calls and for others."""
+
+
+@dataclass
+class Provider:
+    """What becomes of calls that the pattern matches."""
+
+    target: Chance
+    """The failure that the pattern was learned for."""
+    other: Chance = lambda treated: 0.0
+    """Any other failure, of the calls that this one spares."""
+    duration_ms: Callable[[bool], float] = lambda treated: 100.0
+    """Of healthy calls."""
+
+
+class Recorded:
+    """Outcomes in a list, as the call store gives them, and recorded requests."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+
+    def outcomes(
+        self, project: str, rollout_id: str, after: str | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        from_here = (-1, "") if after is None else position(after)
+        found = [
+            row
+            for row in self.rows
+            if row["rollout_id"] == rollout_id and (row["received_at"], row["span_id"]) > from_here
+        ]
+        return found[:limit]
+
+    def failing(
+        self, project: str, signature: str, since: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        return [{"request": request} for request in self.requests]
+
+    def healthy(
+        self, project: str, provider: str, operation: str, since: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        return []
+
+
+@dataclass
+class World:
+    """A registry in a file, calls in a list, and a controller that can be started anew."""
+
+    folder: Path
+    seed: int = 1
+    settings: RolloutSettings = field(default_factory=RolloutSettings)
+    manual: bool = False
+    now: datetime = START
+
+    def __post_init__(self) -> None:
+        self.calls = Recorded()
+        self.draw = random.Random(self.seed)
+        self.numbers = itertools.count(1)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with what the registry and the store hold."""
+        if hasattr(self, "registry"):
+            self.registry.close()
+        self.registry = Registry.open(f"sqlite:///{self.folder / 'registry.db'}", clock=self.clock)
+        self.controller = Controller(
+            self.calls, self.registry, self.settings, manual=self.manual, clock=self.clock
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def learned(self, name: str = "fix", *, failed: int = 12, matching: int = 12) -> str:
+        """Have the learner propose a pattern, and Core begin with it."""
+        self.registry.add_pattern(
+            PROJECT,
+            {"name": name, "pattern": {"model": name}, "fix": {"temperature": None}},
+            author=LEARNER,
+            state=State.CANDIDATE,
+            evidence={"signature": TARGET, "failed": failed, "matching": matching},
+        )
+        self.controller.run(PROJECT)
+        return name
+
+    def state(self, name: str = "fix") -> State:
+        return self.registry.pattern(PROJECT, name).state
+
+    def share(self, name: str = "fix") -> float:
+        allocation = self.registry.pattern(PROJECT, name).allocation
+        assert allocation is not None
+        return float(allocation["treat"]) / WHOLE
+
+    def path(self, name: str = "fix") -> list[str]:
+        """Return the states that the rollout has led a pattern to, one after the other."""
+        return [
+            event.to_state.value
+            for event in self.registry.history(PROJECT, name)
+            if event.author == AUTHOR and event.from_state is not event.to_state
+        ]
+
+    def call(self, provider: Provider, name: str = "fix") -> None:
+        """Make one call that the pattern matches, as a Runtime would."""
+        record = self.registry.pattern(PROJECT, name)
+        assert record.state in PUBLISHED
+        assert record.allocation is not None
+        stage = record.allocation["stage"]
+        probability = record.allocation["treat"] / WHOLE
+        treated = stage != "shadow" and self.draw.random() < probability
+        arm = "shadow" if stage == "shadow" else "treated" if treated else "control"
+        self.now += timedelta(seconds=1)
+        signature = ""
+        if self.draw.random() < provider.target(treated):
+            signature = TARGET
+        elif self.draw.random() < provider.other(treated):
+            signature = OTHER
+        number = next(self.numbers)
+        us = int(self.now.timestamp() * 1e6)
+        self.calls.rows.append(
+            {
+                "start_time": us,
+                "received_at": us,
+                "span_id": f"{number:016x}",
+                "failed": bool(signature),
+                "failure_signature": signature,
+                "rollout_id": f"{name}@{record.revision}",
+                "rollout_stage": stage,
+                "rollout_arm": arm,
+                "rollout_probability": probability,
+                "duration_ms": 5.0 if signature else provider.duration_ms(treated),
+                "input_tokens": 10,
+                "output_tokens": 5,
+            }
+        )
+
+    def run_until(
+        self, provider: Provider, *states: State, at_most: int, batch: int = 20, name: str = "fix"
+    ) -> int:
+        """Make calls until the pattern is in one of the states; return how many."""
+        for number in range(1, at_most + 1):
+            self.call(provider, name)
+            if number % batch == 0:
+                self.controller.run(PROJECT)
+                if self.state(name) in states:
+                    return number
+        raise AssertionError(f"after {at_most} calls it is {self.state(name).value}")

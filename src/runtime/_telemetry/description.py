@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, NamedTuple, Optional
 
 from arc_protocol import semconv
+from arc_protocol.patterns.allocation import SHADOW
 from runtime._calls import FinishedCall, Reading
 from runtime._telemetry import changes, content
 
@@ -71,6 +72,7 @@ def describe(call: FinishedCall, *, session: Optional[str] = None) -> Descriptio
         **reply.attributes,
         **_circumstances(call),
         **_decision(call),
+        **_rollout(call),
         **_error(call),
         **_healing(call),
         semconv.ARC_SESSION: session,
@@ -112,6 +114,21 @@ def _decision(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_PATTERN_REVISIONS: [pattern.revision for pattern in matched],
         semconv.ARC_FIX_OUTCOME: _outcome(call),
         semconv.ARC_FIX_FIELDS: changes.changed_fields(call.body, _proposed(call)),
+    }
+
+
+def _rollout(call: FinishedCall) -> Dict[str, Any]:
+    assignment = None if call.decision is None else call.decision.assignment
+    if assignment is None:
+        return {}
+    pattern = assignment.pattern
+    # what is only observed is treated nowhere, so it tells nothing about the fix
+    arm, probability = assignment.arm, assignment.probability
+    return {
+        semconv.ARC_ROLLOUT_ID: f"{pattern.name}@{pattern.revision}",
+        semconv.ARC_ROLLOUT_STAGE: assignment.stage,
+        semconv.ARC_ROLLOUT_ARM: arm if call.enforced else SHADOW,
+        semconv.ARC_ROLLOUT_PROBABILITY: probability if call.enforced else 0.0,
     }
 
 

@@ -9,7 +9,7 @@ demo: .venv/ready
 
 test: .venv/ready
 	scripts/install-test-services
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 4 --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,16 @@ _READY_WITHIN_S = 30
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_in_the_users_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ARC_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def _the_logger_as_it_was() -> Iterator[None]:
+    """An Arc in this process sets the level of its logger, which would outlive its test."""
+    logger = logging.getLogger("arc")
+    level, handlers = logger.level, list(logger.handlers)
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from typing import Any
 from arc_core.model.calls import COLUMNS, CallBatch, Kind
 
 PROJECT = "shop"
-NOW = int(time.time() * 1e6)
+NOW = int(time.time()) // 3600 * 3600 * 1_000_000
+"""The hour that has begun: a name of a test must be the same in every process that runs some."""
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

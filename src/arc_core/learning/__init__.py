@@ -1,0 +1,7 @@
+"""Learns patterns from recorded calls: what foretells a failure, and what prevents it."""
+
+from arc_core.learning.candidates import Candidate, learn
+from arc_core.learning.examples import Example
+from arc_core.learning.trial import Trial, trial
+
+__all__ = ["Candidate", "Example", "Trial", "learn", "trial"]

@@ -1,0 +1,157 @@
+"""What is learned from the calls of several applications."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from arc_core.learning import Candidate, learn, trial
+from arc_protocol.cures import ErrorFacts, propose
+from arc_protocol.patterns.structure import STRUCTURAL_TESTS
+from core.learning.worlds import Request, Rule, World
+
+
+def refusal(message: str, param: str | None = None) -> ErrorFacts:
+    return ErrorFacts(400, None, param, "invalid_request_error", message)
+
+
+def learned(world: World, failing: int = 10, healthy: int = 500) -> list[Candidate]:
+    return learn(
+        world.failing(failing),
+        world.healthy(healthy),
+        provider="openai",
+        operation="chat",
+        cures=propose,
+    )
+
+
+RULES: list[tuple[str, Rule, ErrorFacts, Any]] = [
+    (
+        "a parameter that a family of models refuses",
+        lambda request: request["model"].startswith("kestrel-4") and "top_p" in request,
+        refusal("Unsupported parameter: 'top_p' is not supported with this model.", "top_p"),
+        {"top_p": None},
+    ),
+    (
+        "a parameter that has another name for some models",
+        lambda request: request["model"].startswith("osprey") and "max_tokens" in request,
+        refusal(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. "
+            "Use 'max_completion_tokens' instead.",
+            "max_tokens",
+        ),
+        {"max_tokens": {"rename": "max_completion_tokens"}},
+    ),
+    (
+        "a value of one model",
+        lambda request: request["model"] == "zephyr-2" and request.get("temperature", 1) != 1,
+        refusal(
+            "Unsupported value: 'temperature' does not support 0.3 with this model. "
+            "Only the default (1) value is supported.",
+            "temperature",
+        ),
+        {"temperature": None},
+    ),
+    (
+        "a limit that is stated",
+        lambda request: request.get("max_tokens", 0) > 4096,
+        refusal("max_tokens is too large: 6000. This API supports at most 4096.", "max_tokens"),
+        {"max_tokens": {"clamp": {"high": 4096}}},
+    ),
+    (
+        "a list that is too long for all models",
+        lambda request: len(request.get("stop", ())) > 4,
+        refusal("Invalid 'stop': array too long. Expected maximum length 4.", "stop"),
+        {"stop": {"limit": 4}},
+    ),
+    (
+        "a conversation that does not fit together",
+        lambda request: STRUCTURAL_TESTS["unanswered_tool_call"](request["messages"]),
+        refusal("An assistant message with 'tool_calls' must be followed by tool messages."),
+        {"messages": {"repair": "tool_pairs"}},
+    ),
+    (
+        "a limit that no error states",
+        lambda request: (
+            request["model"].startswith("zephyr") and request.get("max_tokens", 0) > 2000
+        ),
+        refusal("The request could not be processed."),
+        {"max_tokens": {"clamp": {"high": 2000}}},
+    ),
+    (
+        "a parameter that no error names",
+        lambda request: request["model"] == "kestrel-5" and "presence_penalty" in request,
+        refusal("Bad request."),
+        {"presence_penalty": None},
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("rule", "error", "fix"), [case[1:] for case in RULES], ids=[case[0] for case in RULES]
+)
+def test_condition_and_fix_are_found(rule: Rule, error: ErrorFacts, fix: Any, seed: int) -> None:
+    """The first candidate matches what fails, spares what does not, and clears the failure."""
+    world = World(seed, rule, error)
+    candidates = learned(world)
+    assert candidates, "nothing was learned"
+    first = candidates[0].document
+    assert first["fix"] == fix
+    tried = trial(first, world.failing(300), world.healthy(2000))
+    assert tried.passed
+    assert tried.matched_failing >= 0.95 * tried.failing, first
+    assert tried.matched_healthy <= 0.001 * tried.healthy, first
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_teaches_nothing(seed: int) -> None:
+    """Failures that no request foretells leave no candidates that do not come from the error."""
+    world = World(seed, lambda request: False)
+    calls = world.healthy(560)
+    for failing in (10, 60):
+        found = learn(
+            calls[:failing], calls[failing:], provider="openai", operation="chat", cures=propose
+        )
+        assert found == []
+
+
+def test_two_causes_of_one_signature_are_told_apart() -> None:
+    """Each cause gets a candidate of its own, and both together cover all that failed."""
+
+    def rule(request: Request) -> bool:
+        refused = request["model"].startswith("osprey") and "seed" in request
+        return refused or (request["model"] == "zephyr-2-mini" and "top_p" in request)
+
+    world = World(3, rule, refusal("Bad request."))
+    found = learned(world, failing=40)
+    fixes = [json.dumps(candidate.document["fix"]) for candidate in found]
+    assert '{"seed": null}' in fixes
+    assert '{"top_p": null}' in fixes
+
+
+def test_without_healthy_calls_only_what_the_error_says_is_believed() -> None:
+    """An application that has only ever failed is helped by the words of its errors, if at all."""
+    telling = World(1, RULES[1][1], RULES[1][2])
+    silent = World(1, RULES[1][1], refusal("Bad request."))
+    assert learned(telling, healthy=0)[0].document["fix"] == RULES[1][3]
+    assert learned(silent, healthy=0) == []
+
+
+def test_one_failure_is_no_pattern() -> None:
+    """Two failing calls are too few to learn from."""
+    world = World(1, RULES[0][1], RULES[0][2])
+    assert learned(world, failing=2) == []
+
+
+def test_equal_findings_have_equal_names() -> None:
+    """What was learned twice is recognised as the same pattern."""
+    world = World(1, RULES[3][1], RULES[3][2])
+    failing, healthy = world.failing(20), world.healthy(200)
+    twice = [
+        learn(failing, healthy, provider="openai", operation="chat", cures=propose)
+        for _ in range(2)
+    ]
+    assert twice[0] == twice[1]

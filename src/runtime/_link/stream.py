@@ -7,11 +7,11 @@ import threading
 import time
 from typing import Any, Callable, Generator, Iterator, List, Optional, Tuple
 
-from arc_protocol.version import __version__
 from arc_protocol.wire import pattern_sync
 from arc_protocol.wire.sync_pb2 import FromCore, FromRuntime
 from runtime._endpoint import Endpoint
-from runtime._telemetry import tls as tls_files
+from runtime._telemetry import channels
+from runtime._telemetry.direct import no_more_threads
 from runtime._telemetry.tls import TlsFiles
 
 _WELCOME_WITHIN_S = 20.0
@@ -20,13 +20,6 @@ _SILENT_BEATS = 3
 """A stream on which nothing came for so many heartbeats is dead."""
 _LONGEST_BEAT_S = 300.0
 _ENDED_WITHIN_S = 0.1
-_OPTIONS = (
-    ("grpc.enable_retries", 0),
-    ("grpc.service_config_disable_resolution", 1),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.primary_user_agent", f"arc-runtime/{__version__}"),
-    ("grpc.max_receive_message_length", pattern_sync.MAX_SET_BYTES),
-)
 
 
 class Stream:
@@ -51,20 +44,14 @@ class Stream:
 
         Raises `TlsFileError`, or `grpc.RpcError` unless Core has ended the stream well.
         """
-        import grpc
-
-        if endpoint.tls:
-            credentials = grpc.ssl_channel_credentials(*tls_files.read(tls))
-            channel = grpc.secure_channel(endpoint.address, credentials, options=_OPTIONS)
-        else:
-            channel = grpc.insecure_channel(endpoint.address, options=_OPTIONS)
+        channel = channels.connect(endpoint, tls, message_limit=pattern_sync.MAX_SET_BYTES)
         metadata: List[Tuple[str, str]] = []
         if api_key:
             metadata.append(("authorization", f"Bearer {api_key}"))
         with self._lock:
             self._channel = channel
             self.send(hello)
-            if not self._ended:
+            if not self._ended and not no_more_threads():
                 self._all_sent.clear()
                 self._call = pattern_sync.call(channel, self._messages(), metadata)
         self.heard()

@@ -13,6 +13,7 @@ from runtime._endpoint import Endpoint
 from runtime._telemetry import channels, greenlets
 from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
 from runtime._telemetry.causes import cause
+from runtime._telemetry.direct import DirectCall, no_more_threads
 from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, Backoff, requested_delay_s
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFileError, TlsFiles
@@ -68,6 +69,7 @@ class Exporter:
         self._export: Any = None
         self._sending: Optional[Tuple[Any, Batch]] = None
         self._answered = threading.Event()
+        self._drain_until = 0.0
         self._warned_of_partial = False
         self._why = ""
         self.state = "idle"
@@ -121,7 +123,7 @@ class Exporter:
 
     def drain(self, timeout_s: float) -> bool:
         """Deliver everything within the time given; a back-off under way is cut short once."""
-        deadline = self._clock() + timeout_s
+        deadline = self._drain_until = self._clock() + timeout_s
         if self.state != "refused":
             self._not_before = 0.0
         while True:
@@ -174,12 +176,15 @@ class Exporter:
         import grpc
 
         compress = not self._endpoint.loopback and len(batch.payload) > _COMPRESS_FROM
-        start = self._export.future
+        start, timeout_s = self._export.future, _DEADLINE_S
         if greenlets.are_threads():
             start = functools.partial(greenlets.PooledCall, self._export)
+        elif no_more_threads():
+            start = functools.partial(DirectCall, self._export)
+            timeout_s = max(0.0, min(_DEADLINE_S, self._drain_until - self._clock()))
         call = start(
             batch.payload,
-            timeout=_DEADLINE_S,
+            timeout=timeout_s,
             metadata=self._metadata(),
             compression=grpc.Compression.Gzip if compress else None,
         )

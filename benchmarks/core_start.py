@@ -53,8 +53,11 @@ def prepare(folder: Path, calls: int) -> int:
     return count
 
 
-def start(folder: Path) -> tuple[float, float, float]:
-    """Start a Core; return seconds and processor seconds until ready, and idle MB."""
+def start(folder: Path) -> tuple[float, ...]:
+    """Start a Core; return seconds and processor seconds until ready, then idle MB.
+
+    These are all that is resident, and what is left of it without files, such as the engine's code.
+    """
     command = [sys.executable, "-m", "arc_cli", "core", "--data", str(folder)]
     started = time.perf_counter()
     with subprocess.Popen(
@@ -69,19 +72,21 @@ def start(folder: Path) -> tuple[float, float, float]:
             usage = psutil.Process(process.pid)
             computed = usage.cpu_times()
             time.sleep(_IDLE_S)
-            resident = usage.memory_info().rss / 1e6
+            memory = usage.memory_info()
         finally:
             os.kill(process.pid, signal.SIGTERM)
-    return took_s, computed.user + computed.system, resident
+    private = memory.rss - memory.shared
+    return took_s, computed.user + computed.system, memory.rss / 1e6, private / 1e6
 
 
-def show(what: str, figures: list[tuple[float, float, float]]) -> None:
+def show(what: str, figures: list[tuple[float, ...]]) -> None:
     """Print medians, and the worst time."""
-    took, computed, resident = (sorted(column) for column in zip(*figures))
+    took, computed, resident, private = (sorted(column) for column in zip(*figures))
     print(
         f"{what:28} ready after {statistics.median(took):.2f} s (worst {took[-1]:.2f}), "
         f"{statistics.median(computed):.2f} s of computing; "
-        f"idle {statistics.median(resident):.0f} MB",
+        f"idle {statistics.median(resident):.0f} MB, "
+        f"{statistics.median(private):.0f} of it private",
         flush=True,
     )
 

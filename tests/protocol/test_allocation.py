@@ -87,6 +87,31 @@ def test_a_call_is_part_of_one_trial_only() -> None:
     assert decision.body is HOT
 
 
+@pytest.mark.parametrize("shadow_goes_first", [True, False])
+def test_what_is_only_watched_keeps_no_fix_from_being_tried(shadow_goes_first: bool) -> None:
+    """A newer pattern in the shadow would otherwise starve the trial of an older one."""
+    watched, tried = on_trial("shadow", 0, SIMPLE, name="b"), on_trial("canary", WHOLE, SIMPLE)
+    decision = decided(*((tried, watched) if shadow_goes_first else (watched, tried)))
+    assert decision is not None
+    assert decision.assignment is not None
+    assert decision.assignment.pattern is tried
+    assert decision.body["temperature"] == 0.7
+
+
+@pytest.mark.parametrize("treat", [0, WHOLE])
+def test_a_fix_in_force_stays_so_during_the_trial_of_another(treat: int) -> None:
+    """Its calls are not held back then, or they would fail in both arms of the other's trial."""
+    proven = on_trial("active", 0, {"top_p": 1}, name="b")
+    tried = on_trial("canary", treat, SIMPLE)
+    for order in ((proven, tried), (tried, proven)):
+        decision = decided(*order)
+        assert decision is not None
+        assert decision.assignment is not None
+        assert decision.assignment.pattern is tried
+        assert decision.body["top_p"] == 1
+        assert decision.body["temperature"] == (0.7 if treat else 1.5)
+
+
 def test_a_set_with_another_share_is_another_set() -> None:
     """Its revision on the spans must tell which shares were in force."""
     sets = [PatternSet([on_trial("canary", share, SIMPLE)]) for share in (1, 1, 2)]

@@ -8,6 +8,7 @@ from typing import (
     Callable,
     Container,
     Dict,
+    Iterable,
     List,
     Mapping,
     NamedTuple,
@@ -16,7 +17,7 @@ from typing import (
     Tuple,
 )
 
-from arc_protocol.patterns.allocation import TREATED
+from arc_protocol.patterns.allocation import ACTIVE, CANARY, SHADOW, TREATED
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
@@ -33,6 +34,10 @@ Matches = Tuple[List["Candidate"], List[Failure]]
 
 Decide = Callable[[Mapping[str, Any]], Optional["Decision"]]
 """Matches and fixes a request; None when nothing matched and nothing failed."""
+
+
+_WEIGHT = {SHADOW: 0, ACTIVE: 1, CANARY: 2}
+"""What comes first when several trials match a call, by stage."""
 
 
 class Assignment(NamedTuple):
@@ -116,18 +121,19 @@ def settle(
     assignment: Optional[Assignment] = None
     while hits:
         changed = False
+        trial = _trial(hits) if assignment is None or assignment.arm == SHADOW else None
         for hit in hits:
             pattern = hit.pattern
             done.add(hit.rank)
-            if pattern.allocation is None:
-                matched.append(pattern)
-            elif assignment is not None or pattern.allocation.over:
-                continue  # what two trials do to one call could not be told apart
-            else:
+            if pattern is trial:
                 matched.append(pattern)
                 assignment = _assign(pattern)
                 if assignment.arm != TREATED:
                     continue
+            elif pattern.allocation is None or pattern.allocation.stage == ACTIVE:
+                matched.append(pattern)
+            else:
+                continue  # what two trials do to one call could not be told apart
             higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
             try:
                 result, written = pattern.then.apply(fixed, higher)
@@ -151,6 +157,21 @@ def settle(
         tuple(broken + failures),
         assignment,
     )
+
+
+def _trial(hits: Iterable[Candidate]) -> Optional[Pattern]:
+    """Choose the trial that a call is part of: one on which something hangs, then the first.
+
+    What is only watched must not keep a fix from being tried, and one in force is applied as well.
+    """
+    found: Optional[Pattern] = None
+    for hit in hits:
+        allocation = hit.pattern.allocation
+        if allocation is None or allocation.over:
+            continue
+        if found is None or _WEIGHT[allocation.stage] > _WEIGHT[found.allocation.stage]:  # type: ignore[union-attr]
+            found = hit.pattern
+    return found
 
 
 def _assign(pattern: Pattern) -> Assignment:

@@ -99,12 +99,17 @@ class Worker:
             if self._closed:
                 return
             # SystemExit, raised by code of the application, ends a thread without a word
-            if self._thread is None or not self._thread.is_alive():
-                self._stop = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._stop,), name="arc-worker", daemon=True
-                )
-                self._thread.start()
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._thread = None
+            if _ending():
+                return
+            self._stop = threading.Event()
+            thread = threading.Thread(
+                target=self._run, args=(self._stop,), name="arc-worker", daemon=True
+            )
+            thread.start()
+            self._thread = thread
 
     def flush(self, timeout_s: float) -> bool:
         """Handle everything queued so far and `drain`; True when that ended in time and well."""
@@ -123,6 +128,8 @@ class Worker:
             return not self._queue
         self._guarded("start", self.start, None)
         self._asked.append(request)
+        if self._thread is None and _ending():
+            self._round(threading.Event())
         self._awake.set()
         return request.done.wait(timeout_s) and request.well
 
@@ -199,3 +206,8 @@ class Worker:
         except Exception as fault:
             self._guard.caught(step, fault)
             return otherwise
+
+
+def _ending() -> bool:
+    """Tell whether the interpreter ends: Python 3.12 starts no thread then."""
+    return not threading.main_thread().is_alive()

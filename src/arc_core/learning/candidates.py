@@ -26,7 +26,7 @@ _MOST_RULES = 4
 """Causes that are looked for behind one signature."""
 _LEAST_FAILING = 3
 _TRUST = {("error", True): 1.0, ("error", False): 0.3, ("documentation", False): -0.2}
-"""How much more an idea counts than a mere comparison of calls, for which it is up to 0.2."""
+"""How much more an idea counts than a mere comparison of calls, which has 0.2 at most."""
 _FIXES = 5
 """Fixes that are proposed for one cause."""
 
@@ -157,6 +157,8 @@ class _Learning:
                 rule = search.rule(idea.given)  # nothing healthy to compare with
             if rule is None or not rule.literals:
                 continue
+            if idea.source == "documentation" and search.idle(rule, len(idea.given)):
+                continue
             explained = 1.0 if best is None or best.gain <= 0 else rule.gain / best.gain
             rank = min(explained, 1.0) + _TRUST[idea.source, idea.strong]
             evidence = {"source": idea.source, "strong": idea.strong}
@@ -172,9 +174,11 @@ class _Learning:
                 one.fix,
                 {"source": "contrast", "strong": False, "failed": one.failed, "calls": one.calls},
                 one.because,
-                1.2 - one.doubt,
+                (1.2 if one.calls else 0.5) - 0.05 * place,
             )
-            for one in contrasts(rule.literals, self._columns, writer, failed, among)
+            for place, one in enumerate(
+                contrasts(rule.literals, self._columns, writer, failed, among)
+            )
         ]
 
     def _candidate(

@@ -148,12 +148,12 @@ class Columns:
                 self._column(self._join(each, key)).lacking |= self._bit
         if plain and "role" in keys:
             self.conversations.setdefault(path, set()).update(keys)
-            last = value[-1]
-            if isinstance(last, Mapping):
-                self._last(last, f"{path}[-1]")
+            for at in (0, -1):
+                if isinstance(value[at], Mapping):
+                    self._end(value[at], f"{path}[{at}]")
 
-    def _last(self, message: Mapping[str, Any], path: str) -> None:
-        """Note what kind of message is the last one, but not its words."""
+    def _end(self, message: Mapping[str, Any], path: str) -> None:
+        """Note what kind of message the first or last one is, but not its words."""
         for key, inner in message.items():
             if isinstance(key, str) and not isinstance(inner, (Mapping, list, tuple, Elided)):
                 self._visit(inner, self._join(path, key), key, _DEEPEST)

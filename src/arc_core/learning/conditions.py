@@ -14,7 +14,7 @@ from arc_core.learning.numbers import roundest, roundest_above
 
 Condition = dict[str, Any]
 
-_ENOUGH_MODELS = 3
+_ENOUGH_MODELS = 2
 """So many models that fail alike make a fault of the request likely, not of the model."""
 
 
@@ -141,12 +141,20 @@ def _merge(whole: Condition, part: Condition) -> bool:
     if known == {"exists": True} and asked != {"exists": False}:
         whole[path] = asked
         return True
-    if not isinstance(known, dict) or not isinstance(asked, dict) or known.keys() & asked.keys():
+    if not isinstance(known, dict) or not isinstance(asked, dict):
         return False
+    for name in known.keys() & asked.keys():
+        pair = (known[name], asked[name])
+        if name not in _STRICTER or not all(isinstance(one, (int, float)) for one in pair):
+            return False
+        asked = {**asked, name: _STRICTER[name](pair)}
     if False in (known.get("exists"), asked.get("exists")):
         return False
     whole[path] = {**known, **asked}
     return True
+
+
+_STRICTER: dict[str, Any] = {">": max, ">=": max, "<": min, "<=": min}
 
 
 def _numbers(column: Column) -> dict[int, Range]:

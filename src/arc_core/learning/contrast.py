@@ -31,7 +31,6 @@ _REPAIRS: dict[str, Any] = {
     "non_string_enum": "string_enums",
 }
 """Structural tests, and the repairs after which they no longer hold."""
-_REMOVAL = 0.1
 _CLEARER = 0.6
 """What is left of the rate of failure, at most, for a contrast to count."""
 
@@ -47,10 +46,10 @@ class Contrast:
     calls: int
 
     @property
-    def doubt(self) -> float:
-        """The rate of failure of those calls, at most; what takes more away is more doubtful."""
+    def order(self) -> tuple[bool, bool, float]:
+        """What sorts the best change first: one that was seen, and leaves what was asked for."""
         removes = any(change is None for change in self.fix.values())
-        return upper_rate(self.failed, self.calls) + (_REMOVAL if removes else 0.0)
+        return not self.calls, removes, upper_rate(self.failed, self.calls)
 
 
 def contrasts(
@@ -73,7 +72,7 @@ def contrasts(
         ):
             found.append(Contrast(fix, because, (alike & failed).bit_count(), alike.bit_count()))
     found = [one for one in found if not one.calls or one.failed / one.calls <= _CLEARER * rate]
-    return sorted(found, key=lambda one: one.doubt)
+    return sorted(found, key=lambda one: one.order)
 
 
 Change = tuple[Fix, str, Rows]

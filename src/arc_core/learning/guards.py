@@ -175,7 +175,7 @@ _READERS = {
     "insert_between": _none,
     "keep_keys": _keep_keys,
     "limit": _limit,
-    "limit_marks": _none,
+    "limit_marks": _limit,
     "map": _map,
     "prepend": _none,
     "repair": _repair,

@@ -31,12 +31,15 @@ _WHO = frozenset(
 """Parameters that tell callers apart: their values foretell nothing that a fix can prevent."""
 
 _MOST_THRESHOLDS = 12
+_FEW = 20
+"""Values of a setting that has names for them."""
 _BROKEN_SHAPES = (
     r"[^a-zA-Z0-9_-]",
     r"^[^a-zA-Z_]",
 )
 """What providers refuse in names and ids."""
-_NAMES = frozenset(["name", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId"])
+_IDS = frozenset(["id", "call_id", "tool_call_id", "tool_use_id", "toolUseId"])
+_NAMES = _IDS | {"name"}
 
 
 class Form(Enum):
@@ -109,7 +112,7 @@ def literals(columns: Columns, failed: Rows, everything: Rows, priors: Priors) -
     found: list[Literal] = []
     for column in columns.by_path.values():
         base = priors.bits(column.path)
-        identifying = base >= 14
+        identifying = base >= 14 or column.path.rsplit(".", 1)[-1] in _IDS
         found += _presence(column, everything, base)
         if not identifying:
             found += _values(column, base)
@@ -137,8 +140,9 @@ def _values(column: Column, base: float) -> Iterator[Literal]:
     if len(column.values) > 200 and column.path not in MODELS:
         return
     choice = math.log2(max(2, len(column.values)))
-    for (_, value), rows in column.values.items():
-        bits = base + 1 + choice
+    for (kind, value), rows in column.values.items():
+        # a number that fails is seldom the only one: a bound says more
+        bits = base + choice + (3 if kind == "number" else 1)
         asked = value if not isinstance(value, dict) else {"==": value}
         yield Literal(column.path, asked, rows, bits, Form.VALUE, value)
     if column.plain and 2 <= len(column.values) <= 60 and column.path not in MODELS:
@@ -164,11 +168,22 @@ def _bounds(column: Column, failed: Rows, base: float) -> Iterator[Literal]:
         name, form = (">=", Form.COUNT_ABOVE) if above else ("<=", Form.COUNT_BELOW)
         if column.plain:
             yield Literal(path, {"count": {name: value}}, rows, base + 6, form, value)
+    if len(column.values) <= _FEW and _covers(column):
+        return  # words of the API, whose lengths mean nothing
     for above, value, rows in thresholds(column.lengths, failed):
         if above or value == 0:
             name = ">=" if above else "<="
             asked = {"len": {name: value}} if value else ""
             yield Literal(path, asked, rows, base + 6, Form.LONGER if above else Form.VALUE, value)
+
+
+def _covers(column: Column) -> bool:
+    """Tell whether all texts of a column are short enough to be noted one by one."""
+    noted = 0
+    for (kind, _), rows in column.values.items():
+        if kind == "string":
+            noted |= rows
+    return noted == column.types.get("string", 0)
 
 
 def thresholds(ranges: dict[int, Range], failed: Rows) -> Iterator[tuple[bool, float, Rows]]:

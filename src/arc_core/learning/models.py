@@ -17,12 +17,28 @@ def requirement(failing: Collection[str], others: Collection[str]) -> Any:
     """
     names = sorted(failing)
     prefixes, rest = _families(names, others)
+    if len(prefixes) != 1 or rest:
+        family = _family_but_few(names, others)
+        if family is not None:
+            return family
     if not prefixes:
         return names[0] if len(names) == 1 else {"in": names}
     if not rest:
         return {"starts_with": prefixes[0] if len(prefixes) == 1 else prefixes}
     parts = [re.escape(prefix) for prefix in prefixes] + [f"{re.escape(name)}$" for name in rest]
     return {"matches": f"^(?:{'|'.join(parts)})"}
+
+
+def _family_but_few(names: list[str], others: Collection[str]) -> Any | None:
+    """Return the one beginning of all names if less than half as many others have it, too."""
+    if len(names) < 3:
+        return None
+    shared = set.intersection(*map(_beginnings, names))
+    for prefix in sorted(shared, key=len, reverse=True)[:1]:
+        exceptions = sorted(other for other in others if other.startswith(prefix))
+        if 2 * len(exceptions) < len(names):
+            return {"starts_with": prefix, "not_in": exceptions}
+    return None
 
 
 def _families(names: list[str], others: Collection[str]) -> tuple[list[str], list[str]]:

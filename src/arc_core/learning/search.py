@@ -94,6 +94,10 @@ class Search:
         best = self._minimal(best, len(given))
         return best if best.gain > 0 and best.literals else None
 
+    def idle(self, rule: Rule, given: int) -> bool:
+        """Tell whether a rule would match the same calls without its first questions."""
+        return self.rule(rule.literals[given:]).rows == rule.rows
+
     def _grown(self, rule: Rule) -> Iterable[Rule]:
         known = {literal.path for literal in rule.literals if literal.form is not Form.GIVEN}
         bits = rule.bits
@@ -118,27 +122,28 @@ class Search:
             inside = rows & rule.rows
             hits = (inside & self.failed).bit_count()
             if hits and kind in ("string", "number", "boolean"):
-                shares.append((hits / inside.bit_count(), hits, value, inside))
+                shares.append((hits / inside.bit_count(), hits, value, rows))
         if len(shares) < 2:
             return
         shares.sort(key=lambda one: (-one[0], -one[1]))
         chosen: list[object] = []
-        rows = 0
+        whole = 0
         price = self._priors.bits(column.path) + math.log2(len(column.values))
-        for at, (share, _, value, inside) in enumerate(shares):
+        for at, (share, _, value, rows) in enumerate(shares):
             chosen.append(value)
-            rows |= inside
+            whole |= rows
             last = at + 1 == len(shares) or shares[at + 1][0] != share
             if len(chosen) < 2 or not last:
                 continue
             bits = price + len(chosen)
             literal = Literal(
-                column.path, {"in": list(chosen)}, rows, bits, Form.VALUES, tuple(chosen)
+                column.path, {"in": list(chosen)}, whole, bits, Form.VALUES, tuple(chosen)
             )
-            hits = (rows & self.failed).bit_count()
-            gain = self._gain.of(hits, rows.bit_count()) - rule.bits - bits
-            if rows != rule.rows:
-                yield Rule((*rule.literals, literal), rows, gain)
+            left = rule.rows & whole
+            hits = (left & self.failed).bit_count()
+            gain = self._gain.of(hits, left.bit_count()) - rule.bits - bits
+            if left != rule.rows:
+                yield Rule((*rule.literals, literal), left, gain)
 
     def _minimal(self, rule: Rule, given: int) -> Rule:
         """Leave out what explains nothing beside the rest."""

@@ -77,21 +77,21 @@ def _tested(
 
 
 def _of_keys(path: str, requests: list[Request], sample: Sample) -> Iterator[Any]:
-    """Ask for keys of messages that healthy calls never have, or that they always have."""
+    """Ask for keys of messages that healthy calls never have, or that some always have."""
     if not sample.healthy:
         return
     place = parse_path(f"{path}[*]", "path")
     allowed: set[str] = set()
-    always: set[str] | None = None
+    of_assistants: set[str] = set()
     for request in requests[len(sample.failing) :]:
         for message in place.hits(request):
             if isinstance(message, dict):
                 allowed |= message.keys()
                 if message.get("role") == "assistant":
-                    always = set(message) if always is None else always & message.keys()
+                    of_assistants |= message.keys()
     if allowed:
         yield {"unknown_message_keys": {"allowed": sorted(allowed)}}
-    for key in sorted((always or set()) - {"role", "content"}):
+    for key in sorted(of_assistants - {"role", "content"}):
         yield {"assistant_without_key": {"key": key}}
 
 

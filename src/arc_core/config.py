@@ -17,6 +17,7 @@ from platformdirs import user_data_path
 from arc_protocol.errors import ArcError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+APPROVALS = ("auto", "manual")
 
 
 class SettingError(ArcError):
@@ -51,6 +52,22 @@ def _level(value: str) -> str:
     if value.upper() not in LEVELS:
         raise ValueError(f"write one of {', '.join(LEVELS)}")
     return value.upper()
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value[:-1] if value.endswith("s") else value)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError("write seconds from 0.1 to 3600, such as 5s")
+    return seconds
+
+
+def _approval(value: str) -> str:
+    if value.lower() not in APPROVALS:
+        raise ValueError(f"write one of {', '.join(APPROVALS)}")
+    return value.lower()
 
 
 def _folder(value: str) -> Path:
@@ -100,6 +117,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("retention_days", 30, _positive, "calls are kept for so many days"),
     Setting("retention_gb", None, _positive, "calls take at most so much disk; oldest days go"),
     Setting("memory_mb", 1024, _positive, "limit of the embedded call store"),
+    Setting("approval", "auto", _approval, "manual: learned patterns wait for a person's yes"),
+    Setting("learn_interval", 5.0, _seconds, "failures and trials are looked at this often, in s"),
     Setting("require_key", None, _switch, "1: API keys on loopback as well"),
     Setting("tls_cert", None, _file, "PEM file of the certificate chain: TLS on both ports"),
     Setting("tls_key", None, _file, "PEM file of the certificate's private key"),
@@ -121,6 +140,9 @@ class Settings:
     retention_days: int
     retention_gb: int | None
     memory_mb: int
+    approval: str
+    learn_interval: float
+    """Seconds."""
     require_key: bool | None
     tls_cert: Path | None
     tls_key: Path | None

@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         moving = add(verb, _move, meaning)
         moving.set_defaults(to=state)
         _named(moving)
+    _named(add("approve", _approve, "let a pattern take the step that its trial proposes"))
     _named(add("roll-back", _roll_back, "put the revision that was in force before in force again"))
     return parser
 
@@ -115,6 +116,11 @@ def _show(core: CoreClient, options: argparse.Namespace) -> int:
     for part in ("provider", "operation", "pattern", "fix"):
         if part in found["document"]:
             print(f"{part + ':':10} {json.dumps(found['document'][part])}")
+    if found["proposed"]:
+        step = found["proposed"]
+        print(
+            f"it may become {step['to']}: {clean(step['reason'])}; `arc patterns approve` lets it"
+        )
     if found["evidence"]:
         print(f"{'evidence:':10} {json.dumps(found['evidence'])}")
     return 0
@@ -196,6 +202,11 @@ def _export(core: CoreClient, options: argparse.Namespace) -> int:
 def _move(core: CoreClient, options: argparse.Namespace) -> int:
     path = f"/patterns/{quoted(options.name)}/state"
     return _said(options, core.post(path, {"to": options.to, "reason": options.reason}))
+
+
+def _approve(core: CoreClient, options: argparse.Namespace) -> int:
+    path = f"/patterns/{quoted(options.name)}/approve"
+    return _said(options, core.post(path, {"reason": options.reason}))
 
 
 def _roll_back(core: CoreClient, options: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ from arc_core.collector.http_service import trace_route
 from arc_core.collector.intake import Intake
 from arc_core.collector.writer import Writer
 from arc_core.config import Settings
+from arc_core.learner import Learner
+from arc_core.model.calls import CallBatch
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
 from arc_core.sync import PatternSync
@@ -50,7 +52,18 @@ async def serve(
     PlatformCollector(registry=metrics)
     counters = Counters(metrics)
     live = LiveCalls()
-    writer = Writer(store, counters, stored=live.publish)
+    learner = Learner(
+        store,
+        registry,
+        interval_s=settings.learn_interval,
+        manual=settings.approval == "manual",
+    )
+
+    def stored(batch: CallBatch) -> None:
+        live.publish(batch)
+        learner.stored(batch)
+
+    writer = Writer(store, counters, stored=stored)
     gate = Gate(registry, demand_key=settings.keys_required)
     intake = Intake(writer, gate, counters)
     sync = PatternSync(registry, gate)
@@ -72,6 +85,7 @@ async def serve(
         try:
             serving = asyncio.create_task(http.run_on(listener))
             housekeeping = asyncio.create_task(keep_within_limits(store, settings))
+            learner.start()
             ready(port)
             # what is there now stays: collections need not look at it again
             gc.collect()
@@ -88,6 +102,7 @@ async def serve(
         finally:
             await rpc.stop(_GRACE_S)
     finally:
+        await asyncio.to_thread(learner.close)
         await writer.close()
         intake.close()
         await sync.close()

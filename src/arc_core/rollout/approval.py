@@ -12,6 +12,15 @@ from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import allocation
 
 
+def proposal(registry: Registry, record: PatternRecord) -> Step | None:
+    """Return the step that waits for a person's approval, None if none does."""
+    progress = registry.progress(record.project, record.name) or {}
+    proposed = progress.get("proposed")
+    if proposed is None or progress.get("stage") != record.state.value:
+        return None
+    return Step.from_json(proposed)
+
+
 def approve(
     registry: Registry, project: str, name: str, *, author: str, reason: str
 ) -> PatternRecord:
@@ -20,13 +29,11 @@ def approve(
     Raises `UnknownPatternError`, or `IllegalMoveError` if nothing is proposed.
     """
     record = registry.pattern(project, name)
-    progress = registry.progress(project, name) or {}
-    proposed = progress.get("proposed")
-    if proposed is None or progress.get("stage") != record.state.value:
+    step = proposal(registry, record)
+    if step is None:
         raise IllegalMoveError(
             f'Pattern "{name}" is {record.state.value} and waits for no approval.'
         )
-    step = Step.from_json(proposed)
     now = datetime.now(timezone.utc)
     return registry.transition(
         project,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from arc_core.registry.lifecycle import State
+from arc_core.rollout.progress import Progress
 from cli.with_core.conftest import Arc
 from core.web.served import Served
 
@@ -131,6 +133,18 @@ def test_an_import_takes_several_files_with_several_patterns(
     ]
 
 
+def test_a_proposed_step_is_shown_and_approved(core: Served, arc: Arc) -> None:
+    registry = core.context.registry
+    document = {"name": "x", "pattern": {"a": 1}, "fix": {"a": None}}
+    registry.add_pattern("default", document, author="learner", state=State.SHADOW)
+    progress = Progress.of_evidence({})
+    progress.enter(State.SHADOW, 0.0, 0)
+    progress.proposed = {"to": "canary", "share": 0.5, "reason": "all failed"}
+    registry.keep_progress("default", "x", 1, progress.to_json())
+    assert "it may become canary: all failed" in arc("patterns", "show", "x").out
+    assert arc("patterns", "approve", "x").out == '"x" is canary, revision 1.\n'
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
@@ -170,6 +184,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(
         (("add", "-", "--name", "x"), "Give either a file"),
         (("show", "nobody"), 'no pattern "nobody"'),
         (("roll-back", "nobody"), 'no pattern "nobody"'),
+        (("approve", "nobody"), 'no pattern "nobody"'),
         (("export", "--output", "/no/such/folder/x"), "cannot be written"),
     ],
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from arc_core.registry.lifecycle import State
+from arc_core.rollout.progress import Progress
 from core.web.served import Served
 
 
@@ -177,9 +179,28 @@ def test_a_body_that_cannot_be_used_is_refused_in_a_sentence(
     assert names(core) == []
 
 
-@pytest.mark.parametrize("verb", ["", "/state", "/rollback"])
+def test_a_proposed_step_is_shown_and_can_be_approved_once(core: Served) -> None:
+    """Its share is published; what was not proposed cannot be approved."""
+    registry = core.context.registry
+    registry.add_pattern("default", pattern("x"), author="learner", state=State.SHADOW)
+    assert core.ask("/api/v1/patterns/x").json["proposed"] is None
+    assert core.ask("/api/v1/patterns/x/approve", {}).status == 409
+    step = {"to": "canary", "share": 0.5, "reason": "all failed"}
+    progress = Progress.of_evidence({})
+    progress.enter(State.SHADOW, 0.0, 0)
+    progress.proposed = step
+    registry.keep_progress("default", "x", 1, progress.to_json())
+    assert core.ask("/api/v1/patterns/x").json["proposed"] == step
+    approved = core.ask("/api/v1/patterns/x/approve", {"reason": "go"}).json
+    assert (approved["state"], approved["allocation"]["treat"]) == ("canary", 1 << 31)
+    last = core.ask("/api/v1/patterns/x").json["history"][-1]
+    assert (last["author"], last["reason"]) == ("local", "go")
+    assert core.ask("/api/v1/patterns/x/approve", {}).status == 409
+
+
+@pytest.mark.parametrize("verb", ["", "/state", "/rollback", "/approve"])
 def test_an_unknown_pattern_is_not_found(core: Served, verb: str) -> None:
-    body = {"": None, "/state": {"to": "active"}, "/rollback": {}}[verb]
+    body = {"": None, "/state": {"to": "active"}}.get(verb, {})
     answer = core.ask(f"/api/v1/patterns/nobody{verb}", body)
     assert answer.status == 404
     assert "nobody" in answer.sentence

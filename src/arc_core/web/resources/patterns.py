@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from arc_core.registry.lifecycle import State
+from arc_core.rollout.approval import approve, proposal
 from arc_core.web import shapes
 from arc_core.web.endpoint import Ask, Endpoint
 from arc_core.web.fields import OBJECT, OBJECTS, Field, choice, text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 PATTERN = Shape(
     "Pattern",
-    "A pattern as it stands.",
+    "A pattern as it stands; allocation is the share of the calls that gets the fix, null for all.",
     {
         "project": shapes.TEXT,
         "name": shapes.TEXT,
@@ -28,6 +29,7 @@ PATTERN = Shape(
         "created_at": shapes.TIME,
         "updated_at": shapes.TIME,
         "digest": shapes.TEXT,
+        "allocation": shapes.OBJECT.or_null(),
         "evidence": shapes.OBJECT,
         "document": shapes.OBJECT,
     },
@@ -48,8 +50,13 @@ EVENT = Shape(
 )
 PATTERN_WITH_HISTORY = Shape(
     "PatternWithHistory",
-    "A pattern and every step in its life, the first one first.",
-    {**PATTERN.members, "history": EVENT.out.listed()},
+    "A pattern and every step in its life, the first one first; proposed is the step that waits "
+    "for approval, null if none does.",
+    {
+        **PATTERN.members,
+        "proposed": shapes.OBJECT.or_null(),
+        "history": EVENT.out.listed(),
+    },
 )
 PATTERNS = Shape(
     "Patterns",
@@ -101,7 +108,13 @@ def _add(context: Context, ask: Ask) -> Any:
 def _show(context: Context, ask: Ask) -> Any:
     record = context.registry.pattern(ask.project, ask["name"])
     history = context.registry.history(ask.project, ask["name"])
-    return {**PATTERN.show(record), "history": [EVENT.show(event) for event in history]}
+    step = proposal(context.registry, record)
+    proposed = None if step is None else step.to_json()
+    return {
+        **PATTERN.show(record),
+        "proposed": proposed,
+        "history": [EVENT.show(event) for event in history],
+    }
 
 
 def _move(context: Context, ask: Ask) -> Any:
@@ -109,6 +122,13 @@ def _move(context: Context, ask: Ask) -> Any:
         ask.project, ask["name"], ask["to"], author=ask.author, reason=ask["reason"]
     )
     return PATTERN.show(moved)
+
+
+def _approve(context: Context, ask: Ask) -> Any:
+    approved = approve(
+        context.registry, ask.project, ask["name"], author=ask.author, reason=ask["reason"]
+    )
+    return PATTERN.show(approved)
 
 
 def _roll_back(context: Context, ask: Ask) -> Any:
@@ -184,6 +204,16 @@ ENDPOINTS = (
         PATTERN.out.schema,
         place=(_NAME,),
         body=(Field("to", choice(State), "the state to take", required=True), _REASON),
+        refusals=(404, 409, 422),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/patterns/{name}/approve",
+        "Let a pattern take the step that its trial proposes, where a person has to approve it",
+        _approve,
+        PATTERN.out.schema,
+        place=(_NAME,),
+        body=(_REASON,),
         refusals=(404, 409, 422),
     ),
     Endpoint(

@@ -1,0 +1,126 @@
+"""The thread that learns, and moves trials: woken by stored batches, and from time to time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from arc_core.access import DEFAULT_PROJECT
+from arc_core.learner.news import Named, News
+from arc_core.learner.proposals import Proposals
+from arc_core.model.calls import CallBatch
+from arc_core.registry.registry import Registry
+from arc_core.rollout.controller import Controller
+from arc_core.storage import CallStore
+
+_logger = logging.getLogger("arc.core.learner")
+
+_STOCK = timedelta(days=1)
+"""Failures so old are looked at when Core starts."""
+_GROUPS = 100
+_WHOLE_S = 60.0
+"""All trials are looked at so often, also those of which no call was stored."""
+_REST = 2.0
+"""After work the thread rests for so many times as long, and leaves the machine to others."""
+
+_Result = TypeVar("_Result")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Learner:
+    """Learns patterns from stored failures and runs their trials, in one thread of its own.
+
+    A fault is logged and never ends it; what it knows is in the registry.
+    """
+
+    def __init__(
+        self,
+        store: CallStore,
+        registry: Registry,
+        *,
+        interval_s: float,
+        manual: bool,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """It works when something was stored, and every `interval_s` seconds.
+
+        With `manual`, a person approves each pattern before it changes calls.
+        """
+        self._store = store
+        self._registry = registry
+        self._interval_s = interval_s
+        self._clock = clock
+        self._news = News()
+        self._proposals = Proposals(store, registry, manual=manual, clock=clock)
+        self._controller = Controller(store, registry, manual=manual, clock=clock)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="arc-learner", daemon=True)
+        self._whole_at = 0.0
+        self._troubles: set[str] = set()
+
+    def start(self) -> None:
+        """Begin, with the failures that are stored already."""
+        self._thread.start()
+
+    def stored(self, batch: CallBatch) -> None:
+        """Note what a stored batch holds; from any thread, returns at once."""
+        self._news.take_in(batch)
+
+    def close(self) -> None:
+        """End after the step that is under way; blocks until then."""
+        self._ended.set()
+        self._news.interrupt()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._guarded(self._take_stock)
+        while not self._ended.is_set():
+            failures, trials = self._news.wait(self._interval_s)
+            began = time.monotonic()
+            self._work(failures, trials)
+            self._ended.wait(_REST * (time.monotonic() - began))
+
+    def _take_stock(self) -> None:
+        until = self._clock()
+        for project in self._projects():
+            groups = self._store.failure_groups(project, until - _STOCK, until, _GROUPS)
+            self._news.add((project, group["signature"]) for group in groups)
+
+    def _work(self, failures: set[Named], trials: set[Named]) -> None:
+        for project, signature in sorted(failures):
+            self._guarded(self._proposals.propose, project, signature)
+        whole = time.monotonic() >= self._whole_at
+        if whole:
+            self._whole_at = time.monotonic() + _WHOLE_S
+        for project in self._guarded(self._projects) or ():
+            names = None if whole else {name for own, name in trials if own == project}
+            self._guarded(self._controller.run, project, names)
+
+    def _projects(self) -> list[str]:
+        return sorted({DEFAULT_PROJECT, *self._registry.projects()})
+
+    def _guarded(self, work: Callable[..., _Result], *arguments: Any) -> _Result | None:
+        """Do a step; None if it failed, which is logged, the same fault once.
+
+        Nothing is lost: failures that go on are stored again, and from time to time all trials
+        are looked at.
+        """
+        if self._ended.is_set():
+            return None
+        try:
+            result = work(*arguments)
+        except Exception as problem:
+            kind = f"{type(problem).__name__}: {problem}"
+            if kind not in self._troubles:
+                self._troubles.add(kind)
+                _logger.exception("A step of learning failed; it goes on with what comes.")
+            return None
+        return result

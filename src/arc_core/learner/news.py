@@ -1,0 +1,59 @@
+"""What stored batches hold that is worth waking up for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from arc_core.model.calls import COLUMNS, CallBatch
+
+_PLACES = {column.name: place for place, column in enumerate(COLUMNS)}
+_PROJECT = _PLACES["project"]
+_SIGNATURE = _PLACES["failure_signature"]
+_ROLLOUT = _PLACES["rollout_id"]
+
+Named = tuple[str, str]
+"""A project, and the signature of a failure or the name of a pattern in it."""
+
+
+class News:
+    """Failures and trials of which calls have been stored; filled and emptied by any thread."""
+
+    def __init__(self) -> None:
+        self._failures: set[Named] = set()
+        self._trials: set[Named] = set()
+        self._lock = threading.Lock()
+        self._some = threading.Event()
+
+    def take_in(self, batch: CallBatch) -> None:
+        """Note what a stored batch holds."""
+        columns = batch.columns
+        projects = columns[_PROJECT]
+        failures = {pair for pair in zip(projects, columns[_SIGNATURE]) if pair[1]}
+        trials = {
+            (project, trial.rpartition("@")[0])
+            for project, trial in zip(projects, columns[_ROLLOUT])
+            if trial
+        }
+        if failures or trials:
+            self.add(failures, trials)
+
+    def add(self, failures: Iterable[Named] = (), trials: Iterable[Named] = ()) -> None:
+        """Note failures and trials."""
+        with self._lock:
+            self._failures.update(failures)
+            self._trials.update(trials)
+        self._some.set()
+
+    def wait(self, timeout_s: float) -> tuple[set[Named], set[Named]]:
+        """Return failures and trials noted since the last time; wait for some at most so long."""
+        self._some.wait(timeout_s)
+        with self._lock:
+            self._some.clear()
+            taken = self._failures, self._trials
+            self._failures, self._trials = set(), set()
+        return taken
+
+    def interrupt(self) -> None:
+        """End the waiting."""
+        self._some.set()

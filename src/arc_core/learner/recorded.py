@@ -1,0 +1,29 @@
+"""Recorded calls as learning takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from arc_core.learning import Example
+from arc_core.storage import Row
+from arc_protocol.cures import ErrorFacts
+from arc_protocol.recording import restore
+
+
+def examples(rows: Iterable[Row]) -> list[Example]:
+    """Return what the rows of `CallStore.failing` and `healthy` record."""
+    return [_example(row) for row in rows]
+
+
+def _example(row: Row) -> Example:
+    error = None
+    if row["failed"]:
+        error = ErrorFacts(
+            row["status_code"],
+            row["error_code"] or None,
+            row["error_param"] or None,
+            row["error_type"] or None,
+            row["error_message"],
+        )
+    return Example(restore(json.loads(row["request"])), row["service"], error)

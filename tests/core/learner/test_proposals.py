@@ -1,0 +1,101 @@
+"""What is proposed for a failure, and what is not."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from arc_core.learner.proposals import Proposals
+from arc_core.registry.lifecycle import State
+from arc_core.registry.registry import Registry
+from arc_core.storage import CallStore
+from core.learner.traffic import refused, traffic
+
+NAME = "openai-o9-mini-temperature-unsupported"
+
+
+class Failure:
+    """A failure in a project of its own, from which can be learned."""
+
+    def __init__(self, store: CallStore, registry: Registry, project: str) -> None:
+        self.project = project
+        self._store = store
+        self._registry = registry
+        self._proposals = Proposals(
+            store, registry, manual=False, clock=lambda: datetime.now(timezone.utc)
+        )
+
+    def propose(self, more: int = 0, **values: Any) -> list[str]:
+        """Have it happen so many times more, then learn; return names of candidates."""
+        if more:
+            self._store.insert(traffic(self.project, more, **values), token=uuid.uuid4().hex)
+        signature = refused(self.project, 0, **values)["failure_signature"]
+        return self._proposals.propose(self.project, signature)
+
+    def move(self, name: str, *states: State) -> None:
+        for to in states:
+            self._registry.transition(self.project, name, to, author="ada", reason="r")
+
+
+@pytest.fixture
+def failure(store: CallStore, registry: Registry) -> Failure:
+    return Failure(store, registry, uuid.uuid4().hex)
+
+
+def test_a_failure_becomes_a_candidate_with_its_evidence(
+    failure: Failure, registry: Registry
+) -> None:
+    """Ten calls are enough; who reads the registry knows where it comes from and why."""
+    assert failure.propose(12) == [NAME]
+    found = registry.pattern(failure.project, NAME)
+    assert (found.state, found.author) == (State.CANDIDATE, "learner")
+    assert found.document["pattern"]["model"] == "o9-mini"
+    assert found.document["fix"] == {"temperature": None}
+    assert (found.evidence["failed"], found.evidence["matching"]) == (12, 12)
+    assert "temperature" in found.evidence["error"]
+    assert found.document["rationale"] == found.evidence["because"]
+
+
+def test_few_calls_are_not_enough(failure: Failure) -> None:
+    assert failure.propose(9) == []
+
+
+def test_what_no_request_can_prevent_is_not_learned_from(failure: Failure) -> None:
+    """A rate limit is nobody's fault."""
+    assert failure.propose(40, status_code=429, error_code="rate_limit_exceeded") == []
+
+
+def test_a_failure_that_is_cared_for_gets_no_second_pattern(
+    failure: Failure, registry: Registry
+) -> None:
+    """Also not while the first one waits for its trial, whoever wrote it."""
+    assert failure.propose(12) == [NAME]
+    assert failure.propose(30) == []
+
+
+def test_what_has_failed_is_never_proposed_again(failure: Failure, registry: Registry) -> None:
+    """Its place is taken by the next fix, if there is another one."""
+    seen: list[dict[str, Any]] = []
+    names = failure.propose(12)
+    while names:
+        for name in names:
+            found = registry.pattern(failure.project, name)
+            what = {part: found.document[part] for part in ("pattern", "fix")}
+            assert what not in seen
+            seen.append(what)
+            failure.move(name, State.REJECTED)
+        names = failure.propose()
+    assert seen
+    assert failure.propose(100) == []
+
+
+def test_a_retired_pattern_comes_back_when_its_failure_does(
+    failure: Failure, registry: Registry
+) -> None:
+    assert failure.propose(12) == [NAME]
+    failure.move(NAME, State.SHADOW, State.ACTIVE, State.RETIRED)
+    assert failure.propose(40) == [NAME]
+    assert registry.pattern(failure.project, NAME).state is State.SHADOW

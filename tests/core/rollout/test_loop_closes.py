@@ -1,0 +1,143 @@
+"""The whole loop with real processes: a provider makes a rule, and soon no call runs into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from arc_simulator.launch import launch
+from core.core_process import core
+from core.server import rest
+from simulator_client import Simulator
+
+_PROGRAM = """
+import openai, sys
+from runtime import Arc
+
+arc = Arc()
+client = openai.OpenAI(max_retries=0)
+calls = {
+    "risky": {"model": "o9-mini", "temperature": 0.2},
+    "plain": {"model": "o9-mini"},
+    "other": {"model": "gpt-4o", "temperature": 0.2},
+}
+for line in sys.stdin:
+    kind = line.strip()
+    try:
+        client.chat.completions.create(
+            messages=[{"role": "user", "content": "Well?"}], **calls[kind]
+        )
+    except openai.BadRequestError as error:
+        print("failed", flush=True)
+    else:
+        print("ok", flush=True)
+arc.shutdown()
+"""
+
+RULE = {
+    "id": "only-default",
+    "endpoint": "openai.chat.completions",
+    "match": {
+        "all": [
+            {"path": "model", "op": "regex", "value": "^o9"},
+            {"path": "temperature", "op": "exists"},
+        ]
+    },
+    "outcome": {
+        "kind": "error",
+        "http_status": 400,
+        "body": {
+            "error": {
+                "message": "Unsupported value: 'temperature' does not support 0.2 with this "
+                "model. Only the default (1) value is supported.",
+                "type": "invalid_request_error",
+                "param": "temperature",
+                "code": "unsupported_value",
+            }
+        },
+    },
+}
+
+
+class Application:
+    """A program that makes a call for each line it is given."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def call(self, kind: str) -> bool:
+        """Make a call; tell whether it succeeded."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{kind}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        assert answer in ("ok", "failed")
+        return answer == "ok"
+
+    def until_protected(self, at_most: int) -> int:
+        """Make calls until 40 risky ones in a row succeed; return how many risky ones failed."""
+        failed = row = 0
+        for _ in range(at_most):
+            succeeded = self.call("risky")
+            assert self.call("plain")
+            assert self.call("other")
+            failed += not succeeded
+            row = row + 1 if succeeded else 0
+            if row == 40:
+                return failed
+        raise AssertionError(f"{failed} of {at_most} risky calls failed, and no end")
+
+
+@contextmanager
+def application(endpoint: str, url: str, cache: Path) -> Iterator[Application]:
+    environment = {
+        **os.environ,
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": "k",
+        "ARC_ENDPOINT": endpoint,
+        "ARC_CACHE_DIR": str(cache),
+        "ARC_METRICS_PORT": "0",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Application(process)
+        finally:
+            process.kill()
+
+
+def learned(shown: dict[str, Any]) -> dict[str, Any]:
+    (found,) = shown["patterns"]
+    return dict(found)
+
+
+def test_a_failure_that_the_provider_invents_is_learned_and_prevented(tmp_path: Path) -> None:
+    """Nobody does anything: the fix is learned, proven and spread, others are spared."""
+    with launch() as url, core(tmp_path / "data") as process:
+        Simulator(url).space("default").rules([RULE])
+        with application(process.grpc_url, url, tmp_path / "cache") as app:
+            app.until_protected(2000)
+        pattern = learned(rest.get(process, "/api/v1/patterns"))
+        history = rest.get(process, f"/api/v1/patterns/{pattern['name']}")["history"]
+        log = process.log
+        requests = Simulator(url).space("default").requests()
+    assert (pattern["author"], pattern["state"]) == ("learner", "active")
+    assert pattern["name"].startswith("openai-o9")
+    states = [each["to_state"] for each in history]
+    assert states == ["candidate", "shadow", "canary", "active"]
+    assert "Traceback" not in log
+    sent = [json.loads(each["body"]) for each in requests]
+    others = [each for each in sent if each["model"] == "gpt-4o"]
+    assert all(each["temperature"] == 0.2 for each in others)

@@ -76,9 +76,10 @@ class CoreClient:
         """Return the answer; parameters that are None are left out. Raises `CoreError`."""
         return self._json("GET", path + _query(parameters), None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any], **parameters: Any) -> Any:
         """Send a body, without members that are None; return the answer. Raises `CoreError`."""
-        return self._json("POST", path, {k: v for k, v in body.items() if v is not None})
+        target = path + _query(parameters)
+        return self._json("POST", target, {k: v for k, v in body.items() if v is not None})
 
     def delete(self, path: str) -> None:
         """Delete something. Raises `CoreError`."""

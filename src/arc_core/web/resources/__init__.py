@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from arc_core.web.resources import calls, failures, info, keys, patterns, runtimes, statistics
+from arc_core.web.resources import (
+    calls,
+    failures,
+    info,
+    keys,
+    patterns,
+    replay,
+    runtimes,
+    statistics,
+)
 
 ENDPOINTS = (
     *info.ENDPOINTS,
@@ -10,6 +19,7 @@ ENDPOINTS = (
     *failures.ENDPOINTS,
     *calls.ENDPOINTS,
     *statistics.ENDPOINTS,
+    *replay.ENDPOINTS,
     *runtimes.ENDPOINTS,
     *keys.ENDPOINTS,
 )

@@ -1,0 +1,62 @@
+"""`arc replay`: what a pattern would have done to recorded calls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any, Dict, Sequence
+
+from arc_cli.command import client, connection_options, run
+from arc_cli.core_client import CoreClient
+from arc_cli.layout import clean, clock, cut, table, width
+from arc_cli.patterns import documents
+from arc_cli.periods import point
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print what a pattern of the registry, or of a file, would have done."""
+    parser = argparse.ArgumentParser(
+        prog="arc replay", description=__doc__, parents=[connection_options()]
+    )
+    parser.add_argument(
+        "pattern", metavar="PATTERN", help="name of a pattern, a file with one, or - for stdin"
+    )
+    parser.add_argument("--since", type=point, help="from 30m, 2h or 7d ago on, or a time; 7d")
+    options = parser.parse_args(argv)
+    return run("arc replay", lambda: _print(client(options), options))
+
+
+def _print(core: CoreClient, options: argparse.Namespace) -> int:
+    found = core.post("/replay", _subject(options.pattern), since=options.since)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for line in _lines(found):
+        print(cut(line, width()))
+    return 0
+
+
+def _subject(pattern: str) -> Dict[str, Any]:
+    if pattern == "-" or os.path.isfile(pattern):
+        return {"document": documents.only_one(pattern)}
+    return {"name": pattern}
+
+
+def _lines(found: Dict[str, Any]) -> Sequence[str]:
+    titles = ("SINCE " + clock(found["since"]), "CALLS", "MATCHED", "CHANGED")
+    rows = [
+        ("failed", found["failing"], found["matched_failing"], found["changed_failing"]),
+        ("healthy", found["healthy"], found["matched_healthy"], found["changed_healthy"]),
+    ]
+    lines = list(table(titles, rows))
+    if found["failures"]:
+        lines.append("")
+        rows = [
+            (each["calls"], each["matched"], each["changed"], clean(each["error_template"]))
+            for each in found["failures"]
+        ]
+        lines += table(("CALLS", "MATCHED", "CHANGED", "FAILURE"), rows)
+    if found["still_matching"]:
+        lines.append(f"After the fix it would match {found['still_matching']} calls again.")
+    return [*lines, *(f"Cannot be evaluated: {clean(reason)}" for reason in found["errors"])]

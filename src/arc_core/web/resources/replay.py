@@ -1,0 +1,91 @@
+"""What a pattern would have done to the calls that are recorded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from arc_core.learning.replay import replay
+from arc_core.web import shapes
+from arc_core.web.endpoint import Ask, Endpoint
+from arc_core.web.fields import OBJECT, Field, text
+from arc_core.web.periods import period, period_fields
+from arc_core.web.problems import ProblemError
+from arc_core.web.shapes import Shape
+
+if TYPE_CHECKING:
+    from arc_core.web.context import Context
+
+_PERIOD = timedelta(days=7)
+
+REPLAYED_FAILURE = Shape(
+    "ReplayedFailure",
+    "What a pattern would have done to calls that failed alike.",
+    {
+        "signature": shapes.TEXT,
+        "error_template": shapes.TEXT,
+        "calls": shapes.INTEGER,
+        "matched": shapes.INTEGER,
+        "changed": shapes.INTEGER,
+    },
+)
+REPLAY = Shape(
+    "Replay",
+    "What a pattern would have done to recorded calls: to those that failed, and to healthy ones. "
+    "still_matching counts calls that it would match again after its own fix.",
+    {
+        "since": shapes.TIME,
+        "until": shapes.TIME,
+        "failing": shapes.INTEGER,
+        "matched_failing": shapes.INTEGER,
+        "changed_failing": shapes.INTEGER,
+        "healthy": shapes.INTEGER,
+        "matched_healthy": shapes.INTEGER,
+        "changed_healthy": shapes.INTEGER,
+        "still_matching": shapes.INTEGER,
+        "errors": shapes.TEXT.listed(),
+        "failures": REPLAYED_FAILURE.out.listed(),
+    },
+)
+
+
+def _replay(context: Context, ask: Ask) -> Any:
+    if (ask["name"] is None) == (ask["document"] is None):
+        raise ProblemError(400, "Give either the name of a pattern or a document.", field="name")
+    document = ask["document"]
+    if document is None:
+        document = context.registry.pattern(ask.project, ask["name"]).document
+    since, until = period(context, ask, _PERIOD)
+    found = replay(context.store, ask.project, document, since, until)
+    return REPLAY.show(
+        {
+            "since": since,
+            "until": until,
+            "failing": found.failing.failing,
+            "matched_failing": found.failing.matched_failing,
+            "changed_failing": found.failing.changed_failing,
+            "healthy": found.healthy.healthy,
+            "matched_healthy": found.healthy.matched_healthy,
+            "changed_healthy": found.healthy.changed_healthy,
+            "still_matching": found.failing.still_matching + found.healthy.still_matching,
+            "errors": list(dict.fromkeys((*found.failing.errors, *found.healthy.errors))),
+            "failures": found.failures,
+        }
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/v1/replay",
+        "Say what a pattern would have done to recorded calls; nothing is sent or changed",
+        _replay,
+        REPLAY.out.schema,
+        query=period_fields("a week"),
+        body=(
+            Field("name", text(), "name of a pattern of the registry"),
+            Field("document", OBJECT, "a pattern, as docs/patterns.md says"),
+        ),
+        refusals=(404, 422),
+    ),
+)

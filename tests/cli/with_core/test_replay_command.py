@@ -1,0 +1,72 @@
+"""`arc replay`, and the endpoint that it asks."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.with_core.conftest import Arc
+from core.call_records import HOUR, record
+from core.web.served import Served
+
+PATTERN: dict[str, Any] = {
+    "name": "cooler",
+    "provider": "openai",
+    "operation": "chat",
+    "pattern": {"temperature": {">": 1}},
+    "fix": {"temperature": {"clamp": {"high": 1}}},
+}
+
+
+@pytest.fixture
+def key(core: Served, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The key of a project with a failing and two healthy calls of two hours ago."""
+    secret = core.key(f"p{uuid.uuid4().hex}")
+    monkeypatch.setenv("ARC_API_KEY", secret)
+    project = core.ask("/api/v1/info", key=secret).json["project"]
+    common = {
+        "project": project,
+        "provider": "openai",
+        "operation": "chat",
+        "runtime_id": "r1",
+        "start_time": int(time.time() * 1e6) - 2 * HOUR,
+    }
+    failed = {"failed": True, "failure_signature": "f1", "error_template": "temperature too high"}
+    core.insert(
+        record(**common, **failed, request='{"model": "m", "temperature": 2}'),
+        record(**common, request='{"model": "m", "temperature": 1.5}'),
+        record(**common, request='{"model": "m"}'),
+    )
+    return secret
+
+
+@pytest.mark.usefixtures("key")
+def test_pattern_of_a_file_is_replayed(arc: Arc, tmp_path: Path) -> None:
+    """It says how many calls would have been changed, and which failure they had."""
+    file = tmp_path / "cooler.json"
+    file.write_text(json.dumps(PATTERN))
+    lines = arc("replay", str(file)).lines
+    assert ["failed", "1", "1", "1"] in [line.split() for line in lines]
+    assert ["healthy", "2", "1", "1"] in [line.split() for line in lines]
+    assert lines[-1].split() == ["1", "1", "1", "temperature", "too", "high"]
+    later = arc("replay", "-", "--since", "1h", "--json", stdin=json.dumps(PATTERN)).json
+    assert (later["failing"], later["healthy"]) == (0, 0)
+
+
+def test_pattern_of_the_registry_is_replayed(core: Served, key: str, arc: Arc) -> None:
+    assert core.ask("/api/v1/patterns", {"document": PATTERN}, key=key).status in (200, 201)
+    assert arc("replay", "cooler", "--json").json["changed_failing"] == 1
+
+
+def test_unknown_name_is_refused_in_a_sentence(core: Served, key: str, arc: Arc) -> None:
+    result = arc("replay", "warmer")
+    assert result.code == 1
+    assert "warmer" in result.err
+    both = core.ask("/api/v1/replay", {"name": "cooler", "document": PATTERN}, key=key)
+    assert both.status == 400
+    assert core.ask("/api/v1/replay", {"document": {"pattern": {}}}, key=key).status == 422

@@ -61,7 +61,7 @@ def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
     if progress.fall is not None and progress.fall.gone:
         return Step(State.INCONCLUSIVE, 0.0, "matching calls no longer fail as they did")
     if not progress.deterministic and progress.calls < settings.shadow_calls:
-        return None
+        return _given_up(progress, facts, settings)
     if facts.obstacle is not None:
         return None
     if progress.deterministic:
@@ -98,7 +98,15 @@ def _canary(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
     wider = next((share for share in settings.ramp if share > progress.share + _EQUAL), None)
     if calm and wider is not None and progress.treated >= settings.step_calls:
         return Step(State.CANARY, wider, "no sign of harm so far")
-    return None
+    return _given_up(progress, facts, settings)
+
+
+def _given_up(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    """End what nobody's calls take part in, also since Runtimes do not allow the fix."""
+    days = (facts.now_us - progress.entered_us) / _DAY_US
+    if days < settings.patience_days:
+        return None
+    return Step(State.INCONCLUSIVE, 0.0, f"only {progress.calls} calls in {days:.0f} days")
 
 
 def _active(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:

@@ -56,6 +56,8 @@ class Progress:
     """Seen in this stage."""
     treated: int = 0
     """Treated calls seen with this share."""
+    entered_us: int = 0
+    """When the stage began, in microseconds since 1970 UTC."""
     quiet_since_us: int = 0
     """Since then the failure has not been seen, or not been looked for."""
     benefit: dict[str, AssignmentTest] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class Progress:
         before = self.harm.get(ANY)
         self.stage, self.share = state.value, share
         self.calls = self.treated = 0
-        self.quiet_since_us = now_us
+        self.entered_us = self.quiet_since_us = now_us
         self.coin, self.fall, self.rise, self.proposed = CoinTest(), None, None, None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}

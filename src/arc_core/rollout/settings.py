@@ -24,6 +24,8 @@ class RolloutSettings:
     """Evidence of harm that ends a canary: one in twenty harmless fixes at most."""
     canary_calls: int = 10_000
     """Matching calls after which a canary that shows nothing ends."""
+    patience_days: float = 14.0
+    """After so long, a trial that too few calls take part in ends."""
     useless: float = 100.0
     """Evidence that a fix does not cure a failure which every matching call has."""
     holdback: float = 0.02

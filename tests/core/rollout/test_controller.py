@@ -254,6 +254,21 @@ def test_a_canary_is_renewed_before_it_ends_by_itself(world: Make) -> None:
     assert renewed["treat"] == document["treat"]
 
 
+@pytest.mark.parametrize(("failed", "state"), [(50, State.SHADOW), (100, State.CANARY)])
+def test_a_trial_without_calls_makes_room_in_the_end(
+    world: Make, failed: int, state: State
+) -> None:
+    """Nobody makes such calls any more, or no Runtime allows the fix."""
+    each = world()
+    each.learned(failed=failed, matching=100)
+    each.now += timedelta(days=13)
+    each.controller.run(PROJECT)
+    assert each.state() is state
+    each.now += timedelta(days=1)
+    each.controller.run(PROJECT)
+    assert each.state() is State.INCONCLUSIVE
+
+
 def test_trials_of_the_same_calls_go_one_after_the_other(world: Make) -> None:
     """The second one waits in shadow until the first is over."""
     each = world()

@@ -11,6 +11,8 @@ def roundest(low: float, high: float) -> float:
         return 0 if low <= 0 < high else low
     if low < 0:
         return low
+    if low < math.ceil(low) < high and low < 10:
+        return math.ceil(low)
     exponent = math.ceil(math.log2(low)) if low >= 64 else 1000
     power = 2.0**exponent if exponent < 64 else math.inf
     for digits in range(1, 7):

@@ -170,7 +170,7 @@ def test_taken_port_gives_the_next_free_one(
         taken.listen()
         arc = start(metrics_port=port)
         scrape = Scrape(arc)
-        start()
+        start(metrics_port=port)
     assert scrape.value("arc_requests_intercepted_total") == 0
     used = int(str(arc.metrics_url).split(":")[2].split("/")[0])
     assert port < used <= port + 20

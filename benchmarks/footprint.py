@@ -43,8 +43,8 @@ def main() -> None:
         code = _MEMORY.format(path=sys.path[:2], endpoint=receiver.endpoint)
         print(f"memory over `import openai`, gRPC running   {_median(code):6.1f} MiB")
     for first in ("openai", "sys"):
-        milliseconds = _median(_IMPORT.format(first=first))
-        print(f"`import runtime` after `import {first}`".ljust(44), f"{milliseconds:5.1f} ms of CPU")
+        cpu_ms = _median(_IMPORT.format(first=first))
+        print(f"`import runtime` after `import {first}`".ljust(44), f"{cpu_ms:5.1f} ms of CPU")
 
 
 def _median(code: str) -> float:

@@ -1,0 +1,56 @@
+"""One of the demo's applications: it calls the OpenAI SDK in a loop until its input is closed.
+
+`Arc()` is all that it has of Arc. Each call is printed, with the time of its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any, Dict
+
+import openai
+
+from runtime import Arc
+
+REQUEST: Dict[str, Any] = {
+    "model": "o4-mini",
+    "messages": [{"role": "user", "content": "Write a poem about Python"}],
+    "top_p": 0.9,
+}
+"""A reasoning model knows no `top_p`: the provider refuses the call."""
+
+
+def main() -> None:
+    """Call until the input is closed; what telemetry is left goes out at the exit."""
+    arc = Arc()
+    client = openai.OpenAI(max_retries=0)
+    closed = threading.Event()
+    threading.Thread(target=_watch_input, args=(closed,), daemon=True).start()
+    while not closed.is_set():
+        done = _call(client)
+        link = arc.link
+        done.update(set_version=link.version, link=link.state)
+        print(json.dumps(done), flush=True)
+
+
+def _watch_input(closed: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    closed.set()
+
+
+def _call(client: openai.OpenAI) -> Dict[str, Any]:
+    began, error, reply = time.time(), None, None
+    try:
+        reply = client.chat.completions.create(**REQUEST).id
+    except openai.APIStatusError as refusal:
+        error = str(refusal.body["message"] if isinstance(refusal.body, dict) else refusal)
+    return {"began": began, "ended": time.time(), "error": error, "reply": reply}
+
+
+if __name__ == "__main__":
+    main()

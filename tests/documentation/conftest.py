@@ -27,6 +27,8 @@ class Shell:
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ARC_")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            # a busy machine takes longer to deliver at the end than users would wait
+            "ARC_SHUTDOWN_TIMEOUT": "20",
             "OPENAI_API_KEY": "sk-simulated",
             "OPENAI_BASE_URL": space.base_url,
             "ARC_ENDPOINT": receiver.endpoint,

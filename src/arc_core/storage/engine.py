@@ -65,6 +65,7 @@ _CODE = re.compile(r"Code: (\d+)")
 _FULL = {243}  # NOT_ENOUGH_SPACE
 _CORRUPT = {
     33,  # CANNOT_READ_ALL_DATA
+    39,  # TOO_LARGE_SIZE_COMPRESSED, a length that cannot be
     40,  # CHECKSUM_DOESNT_MATCH
     228,  # BAD_SIZE_OF_FILE_IN_DATA_PART
     226,  # NO_FILE_IN_DATA_PART
@@ -85,7 +86,7 @@ def failure(reason: str, location: str) -> StoreError:
             f"There is no room left on the disk of the call store at {location}: free some, or"
             f" keep calls for fewer days. ({short})"
         )
-    if code in _CORRUPT:
+    if code in _CORRUPT or "Most likely corrupted data" in reason:
         return StoreCorruptError(
             f"The call store at {location} is damaged; nothing was changed. Restore it from a"
             f" backup, or move it away to start with an empty one. ({short})"

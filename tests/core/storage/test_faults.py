@@ -157,10 +157,13 @@ def test_garbled_data_is_noticed_when_it_is_read(tmp_path: Path) -> None:
     for path in (tmp_path / "calls").glob("store/*/*/20*/data.bin"):
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2] + b"XXXX" + data[len(data) // 2 + 4 :])
+    # one store may be open in a process: left open by a failure it would fail all tests after it
     store = open_call_store(None, tmp_path)
-    with pytest.raises(StoreCorruptError, match="damaged"):
-        store.calls(PROJECT, CallQuery())
-    store.close()
+    try:
+        with pytest.raises(StoreCorruptError, match="damaged"):
+            store.calls(PROJECT, CallQuery())
+    finally:
+        store.close()
 
 
 def test_a_folder_can_be_moved(tmp_path: Path) -> None:

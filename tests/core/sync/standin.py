@@ -73,11 +73,15 @@ class MemoryRegistry:
             self.seen[runtime_id] = {"project": project, **what}
             self._news.notify_all()
 
-    def wait_for(self, runtime_id: str, timeout_s: float = 10, **what: Any) -> dict[str, Any]:
-        """Return what is known of a Runtime once it says so."""
+    def wait_for(
+        self, runtime_id: str, timeout_s: float = 10, verdict: str = "", **what: Any
+    ) -> dict[str, Any]:
+        """Return what is known of a Runtime once it says so, and has given a verdict on this."""
 
         def known() -> bool:
             seen = self.seen.get(runtime_id, {})
+            if verdict and verdict not in seen.get("verdicts", {}):
+                return False
             return all(seen.get(name) == value for name, value in what.items())
 
         with self._news:

@@ -184,6 +184,7 @@ def test_verdicts_are_kept_with_their_reasons() -> None:
             assert seen["verdicts"]["other"].state == "overridden"
             registry.publish(cool("m3"))
             await stream.applied((await stream.next("pattern_set")).set, refused="torn")
+            await asyncio.to_thread(registry.wait_for, "r1", verdict="*")
         seen = await asyncio.to_thread(registry.wait_for, "r1", connected=False)
         assert seen["verdicts"]["*"].reason == "torn"
         assert seen["set_version"] == 1

@@ -14,14 +14,8 @@ from typing import Any, Dict
 
 import openai
 
+from arc_cli.demo.cases import REASONING_REQUEST
 from runtime import Arc
-
-REQUEST: Dict[str, Any] = {
-    "model": "o4-mini",
-    "messages": [{"role": "user", "content": "Write a poem about Python"}],
-    "top_p": 0.9,
-}
-"""A reasoning model knows no `top_p`: the provider refuses the call."""
 
 
 def main() -> None:
@@ -46,7 +40,7 @@ def _watch_input(closed: threading.Event) -> None:
 def _call(client: openai.OpenAI) -> Dict[str, Any]:
     began, error, reply = time.time(), None, None
     try:
-        reply = client.chat.completions.create(**REQUEST).id
+        reply = client.chat.completions.create(**REASONING_REQUEST).id
     except openai.APIStatusError as refusal:
         error = str(refusal.body["message"] if isinstance(refusal.body, dict) else refusal)
     return {"began": began, "ended": time.time(), "error": error, "reply": reply}

@@ -75,3 +75,6 @@ CASES = (
         "openai-chat-orphan-tool-message",
     ),
 )
+
+REASONING_REQUEST: Dict[str, Any] = {"model": "o4-mini", "messages": _HI, "top_p": 0.9}
+"""What the applications send: a reasoning model knows no `top_p`, so the provider refuses it."""

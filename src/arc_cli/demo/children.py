@@ -40,6 +40,34 @@ def environment(folder: Path, **more: str) -> Dict[str, str]:
     }
 
 
+class Finished(NamedTuple):
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*command: str, folder: Path, env: Dict[str, str]) -> Finished:
+    """Run a Python module to its end; it is killed if the demo ends before."""
+    with ExitStack() as ends:
+        with interrupts.held():
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=str(folder),
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+            ends.enter_context(process)  # closes its pipes, and waits
+            ends.callback(process.kill)  # before that
+        out, err = process.communicate()
+    return Finished(process.returncode, out, err)
+
+
 class Place(NamedTuple):
     """Where the demo is at home."""
 

@@ -7,8 +7,8 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from arc_cli.demo.application import REQUEST
 from arc_cli.demo.applications import NAMES, Application, failed
+from arc_cli.demo.cases import REASONING_REQUEST
 from arc_cli.demo.children import WAIT_S, DemoError, Place
 from arc_cli.demo.servers import Core, Simulator
 from arc_cli.demo.terminal import cut, headline, say, typed
@@ -74,10 +74,11 @@ class Fleet:
         )
 
     def _failing(self) -> None:
+        sent = REASONING_REQUEST
         say(
             f"Arc Core is at {self.core.url}, with --approval manual: what it learns",
             "from the failures waits for a person. Here a person is faster.",
-            f"{', '.join(NAMES)} call {REQUEST['model']} with top_p {REQUEST['top_p']}:",
+            f"{', '.join(NAMES)} call {sent['model']} with top_p {sent['top_p']}:",
         )
         self._all(_SOME_CALLS, since=0, link="connected")
         for each in self.applications:

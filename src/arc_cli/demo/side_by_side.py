@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
 from contextlib import ExitStack
 from typing import Any, Dict, List, Tuple
 
 from arc_cli.demo.cases import CASES
-from arc_cli.demo.children import DemoError, Place, environment
+from arc_cli.demo.children import DemoError, Place, environment, run
 from arc_cli.demo.servers import Simulator
 from arc_cli.demo.terminal import Claims, cut, headline, say
 
@@ -46,17 +44,10 @@ def _run(place: Place, url: str, name: str) -> Dict[str, Any]:
         ARC_LOG_LEVEL="WARNING",
     )
     before = len(_recorded(url))
-    done = subprocess.run(
-        [sys.executable, "-m", "arc_cli.demo.program"],
-        cwd=str(place.folder),
-        env=env,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    if done.returncode:
-        raise DemoError(f"The program {name} Arc ended with code {done.returncode}.")
-    report: Dict[str, Any] = json.loads(done.stdout)
+    done = run("arc_cli.demo.program", folder=place.folder, env=env)
+    if done.code:
+        raise DemoError(f"The program {name} Arc ended with code {done.code}.\n{done.err}")
+    report: Dict[str, Any] = json.loads(done.out)
     report["sent"] = [request["json"] for request in _recorded(url)[before:]]
     return report
 
@@ -72,16 +63,16 @@ def _compare(without: Dict[str, Any], protected: Dict[str, Any], claims: Claims)
     for number, case in enumerate(CASES):
         say("", f"{case.title} ({case.request['model']})")
         sent = []
-        for name, run in (("without", without), ("with", protected)):
-            field = _field(run["sent"][number], case.field)
+        for name, report in (("without", without), ("with", protected)):
+            field = _field(report["sent"][number], case.field)
             sent.append(field)
             left = f"  {name:8} sent {case.field} {cut(field, 27)}"
-            say(cut(f"{left:46} {_outcome(run['outcomes'][number])}", 80))
+            say(cut(f"{left:46} {_outcome(report['outcomes'][number])}", 80))
         bare, fixed = without["outcomes"][number], protected["outcomes"][number]
         claims.check(bare["ok"] == case.harmless, f"{case.title}: without Arc as expected")
         claims.check(fixed["ok"], f"{case.title}: a success with Arc")
         claims.check(sent[0] != sent[1], f"{case.title}: changed by Arc")
-    failed = [sum(not o["ok"] for o in run["outcomes"]) for run in (without, protected)]
+    failed = [sum(not o["ok"] for o in each["outcomes"]) for each in (without, protected)]
     say("", f"Failed calls: {failed[0]} without Arc, {failed[1]} with Arc.")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import List, Sequence
 
-from arc_cli.demo.children import DemoError, environment
+from arc_cli.demo.children import DemoError, environment, run
 
 _WIDTH = 80
 
@@ -31,19 +30,11 @@ def cut(text: str, most: int) -> str:
 def typed(*arguments: str, folder: Path, core_url: str) -> None:
     """Print a command of `arc` as a person would type it, run it, and print what it prints."""
     say("", *_as_typed(["arc", *arguments]))
-    done = subprocess.run(
-        [sys.executable, "-m", "arc_cli", *arguments],
-        cwd=str(folder),
-        env=environment(folder, ARC_CORE_URL=core_url, COLUMNS=str(_WIDTH)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    say(*done.stdout.splitlines())
-    if done.returncode:
-        raise DemoError(f"`arc {' '.join(arguments[:2])}` ended with code {done.returncode}.")
+    env = environment(folder, ARC_CORE_URL=core_url, COLUMNS=str(_WIDTH))
+    done = run("arc_cli", *arguments, folder=folder, env=env)
+    say(*done.out.splitlines(), *done.err.splitlines())
+    if done.code:
+        raise DemoError(f"`arc {' '.join(arguments[:2])}` ended with code {done.code}.")
 
 
 def _as_typed(command: Sequence[str]) -> List[str]:

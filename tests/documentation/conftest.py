@@ -31,6 +31,7 @@ class Shell:
             "ARC_SHUTDOWN_TIMEOUT": "20",
             "OPENAI_API_KEY": "sk-simulated",
             "OPENAI_BASE_URL": space.base_url,
+            "ARC_CACHE_DIR": str(folder / "cache"),
             "ARC_ENDPOINT": receiver.endpoint,
             "ARC_METRICS_PORT": "0",
         }

@@ -40,7 +40,6 @@ class Outage(NamedTuple):
 class Seen(NamedTuple):
     """What happened; times in seconds since the epoch."""
 
-    typed_at: float
     pushed_at: float
     """When Core had stored the pattern, by its history."""
     runtimes: List[Any]
@@ -65,13 +64,11 @@ class Fleet:
     def run(self) -> Seen:
         """Go through the acts; raises `DemoError` where one cannot go on."""
         self._failing()
-        typed_at, pushed_at = self._push()
+        pushed_at = self._push()
         info, runtimes = self._held_by_all()
         outage = self._without_core()
         delivered = self._delivered()
-        return Seen(
-            typed_at, pushed_at, runtimes, info["pattern_set"]["version"], outage, delivered
-        )
+        return Seen(pushed_at, runtimes, info["pattern_set"]["version"], outage, delivered)
 
     def _failing(self) -> None:
         sent = REASONING_REQUEST
@@ -86,7 +83,7 @@ class Fleet:
             say(f"  {each.name:8} {len(calls):4} calls, {failed(calls)} failed")
         say("The provider says:", cut(f"  {self.applications[0].calls[-1].error}", 80))
 
-    def _push(self) -> tuple[float, float]:
+    def _push(self) -> float:
         typed_at = time.time()
         self._arc(
             *("patterns", "add", "--name", PATTERN, "--pattern", _MATCH, "--fix", _FIX),
@@ -100,7 +97,7 @@ class Fleet:
                 f" {_ms(good.ended - pushed_at):>4} ms after Core had the pattern"
             )
         self._all(_SOME_CALLS, since=time.time())
-        return typed_at, pushed_at
+        return pushed_at
 
     def _held_by_all(self) -> tuple[Any, List[Any]]:
         def look() -> Any:

@@ -25,8 +25,9 @@ def show(applications: List[Application], seen: Seen, claims: Claims) -> None:
 def _column(application: Application, seen: Seen, claims: Claims) -> List[Tuple[str, Any]]:
     name, calls = application.name, application.calls
     good = next(call for call in calls if call.error is None)
-    before = [call for call in calls if call.ended < seen.typed_at]
-    after = [call for call in calls if call.began >= good.ended]
+    before = [call for call in calls if call.ended < seen.pushed_at]
+    after = calls[calls.index(good) :]
+    between = len(calls) - len(before) - len(after)
     alone = application.between(*seen.outage)
     holding = [call.set_version for call in calls if call.ended < seen.outage.began][-1]
     held = next((r["set_version"] for r in seen.runtimes if r["service"] == name), 0)
@@ -52,7 +53,8 @@ def _column(application: Application, seen: Seen, claims: Claims) -> List[Tuple[
         ("Fixed after the push (ms)", f"{1000 * took_s:.0f}"),
         ("Calls before the push", len(before)),
         ("  of these failed", failed(before)),
-        ("Calls after the first that went through", len(after)),
+        ("Failed between the push and the fix", between),
+        ("Calls from the fix on", len(after)),
         ("  of these failed", failed(after)),
         ("Pattern set held (version)", held),
         ("Calls while Core was away", len(alone)),

@@ -121,11 +121,17 @@ def _active(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
         if progress.benefit[ANY].reaches(settings.harm):
             return Step(State.ACTIVE, usual, "treated calls still fail less")
         if progress.calls >= settings.doubt_calls:
-            return Step(State.ACTIVE, usual, "treated calls fail no more than others")
+            return Step(State.ACTIVE, usual, "the doubt was not confirmed")
         return None
     if progress.rise is not None and progress.rise.reaches(settings.alarm):
         reason = (
             "treated calls have begun to fail; half are held back to see whether the fix does it"
+        )
+        return Step(State.ACTIVE, settings.doubt_share, reason)
+    if progress.ease is not None and progress.ease.reaches(settings.ease):
+        reason = (
+            "calls that were held back have begun to succeed; half are held back to see whether "
+            "the fix is still needed"
         )
         return Step(State.ACTIVE, settings.doubt_share, reason)
     return None

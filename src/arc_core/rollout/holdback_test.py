@@ -6,8 +6,8 @@ below 1 starts anew, so that a change is found whenever it comes:
 
     M_n = max(M_{n-1}, 1) * p(y_n; threshold / 10) / p(y_n; threshold),  p(y; t) = t^y (1-t)^(1-y)
 
-While the failure is there, M takes at least `ALARM` calls on average to reach `ALARM` (an
-e-detector; Shin, Ramdas and Rinaldo, arXiv 2203.03532).
+While the failure is there, M takes at least x calls on average to reach x (an e-detector; Shin,
+Ramdas and Rinaldo, arXiv 2203.03532).
 """
 
 from __future__ import annotations
@@ -37,4 +37,8 @@ class HoldbackTest:
     @property
     def gone(self) -> bool:
         """Whether the failure has been shown to be rarer than the threshold."""
-        return self.log_evidence >= math.log(ALARM)
+        return self.reaches(ALARM)
+
+    def reaches(self, evidence: float) -> bool:
+        """Tell whether M_n is at least so much."""
+        return self.log_evidence >= math.log(evidence)

@@ -28,6 +28,8 @@ _RARE, _MOSTLY = 0.05, 0.95
 """Failure rates: of a failure that counts as gone, and of one that nothing has been done about."""
 _USUAL_RATE = 0.2
 """Failure rate of matching calls where nothing is known about it."""
+_TELLING = 20
+"""Calls without the fix that say how often they fail."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Progress:
     signature: str
     """The failure that the fix is for; empty: every failure."""
     rate: float
-    """Failure rate of matching calls before the trial, from 0 to 1."""
+    """Failure rate of matching calls without the fix, as known last, from 0 to 1."""
     deterministic: bool
     """Whether every matching call that was recorded failed."""
     stage: str = State.CANDIDATE.value
@@ -67,6 +69,8 @@ class Progress:
     coin: CoinTest = field(default_factory=CoinTest)
     fall: HoldbackTest | None = None
     """Whether the failure has gone."""
+    ease: HoldbackTest | None = None
+    """Whether the failure has become rarer than it was; few held-back calls can say so."""
     rise: RiseTest | None = None
     """What is looked for depends on the stage: a fix that cures nothing, one that has begun to
     fail, or a failure that is back."""
@@ -82,7 +86,7 @@ class Progress:
         matching, failed = evidence.get("matching") or 0, evidence.get("failed") or 0
         return cls(
             signature=evidence.get("signature") or "",
-            rate=min(max(failed / matching, 0.001), 0.999) if matching else _USUAL_RATE,
+            rate=_inside(failed / matching) if matching else _USUAL_RATE,
             deterministic=matching >= sure_after and matching == failed,
         )
 
@@ -92,10 +96,13 @@ class Progress:
         `doubted` is a fix in force of which more is held back, to see what it does.
         """
         before = self.harm.get(ANY)
+        if state is State.ACTIVE and not doubted:
+            self._learn_rate()
         self.stage, self.share = state.value, share
         self.calls = self.treated = 0
         self.entered_us = self.quiet_since_us = now_us
-        self.coin, self.fall, self.rise, self.proposed = CoinTest(), None, None, None
+        self.coin, self.proposed = CoinTest(), None
+        self.fall = self.ease = self.rise = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
         gone = min(_RARE, self.rate / 4)
@@ -105,9 +112,17 @@ class Progress:
             self.rise = RiseTest(0.5, _MOSTLY)
         elif state is State.ACTIVE:
             self.fall = HoldbackTest(gone)
-            self.rise = None if doubted else RiseTest(_tolerated(before), _MOSTLY)
+            if not doubted:
+                self.ease = HoldbackTest(self.rate / 2)
+                self.rise = RiseTest(_tolerated(before), _MOSTLY)
         elif state is State.DORMANT:
             self.rise = RiseTest(gone, 0.5)
+
+    def _learn_rate(self) -> None:
+        """Take what a trial or a doubt that ends has shown of calls without the fix."""
+        shown = self.benefit.get(TARGET)
+        if shown is not None and shown.calls[0] >= _TELLING:
+            self.rate = _inside(shown.failures[0] / shown.calls[0])
 
     def widen(self, share: float) -> None:
         """Go on with another share, and with all that was seen."""
@@ -161,8 +176,9 @@ class Progress:
             # in force for long: what went well then must not outweigh a change now
             for test in self.harm.values():
                 test.begin_anew_after_losses()
-        if self.fall is not None and not treated:
-            self.fall.observe(failed=bad[TARGET])
+        for rarer in (self.fall, self.ease):
+            if rarer is not None and not treated:
+                rarer.observe(failed=bad[TARGET])
         if self.rise is not None and treated:
             self.rise.observe(failed=bad[ANY])
 
@@ -202,10 +218,15 @@ class Progress:
                 for name, test in document[tests].items()
             }
         kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "coin": CoinTest}
-        kinds |= {"fall": HoldbackTest, "rise": RiseTest}
+        kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest}
         for name, kind in kinds.items():
-            values[name] = None if document[name] is None else kind(**document[name])
+            values[name] = None if document.get(name) is None else kind(**document[name])
         return cls(**values)
+
+
+def _inside(rate: float) -> float:
+    """Return a rate that is neither never nor always, which no number of calls can show."""
+    return min(max(rate, 0.001), 0.999)
 
 
 def _logs(tests: dict[str, AssignmentTest]) -> dict[str, float]:

@@ -33,9 +33,12 @@ class RolloutSettings:
     alarm: float = 1000.0
     """Evidence of harm by, or of trouble under, a fix in force; where nothing is wrong it takes
     as many calls on average to get there."""
+    ease: float = 20.0
+    """Evidence that calls which are held back fail less than they did, at which a fix in force is
+    doubted. To be wrong costs a few failures, as the doubt then ends soon."""
     doubt_share: float = 0.5
     """Share that is treated while a fix in force is doubted."""
-    doubt_calls: int = 200
+    doubt_calls: int = 1000
     """Matching calls after which a doubt that shows nothing ends."""
     relapse: float = 100.0
     """Evidence that a failure is back."""

@@ -129,6 +129,46 @@ def test_a_fix_that_is_no_longer_needed_rests_and_comes_back(world: Make) -> Non
     assert each.run_until(cured(1.0), State.ACTIVE, at_most=10, batch=1) <= 3
 
 
+def test_few_held_back_calls_that_succeed_are_reason_enough_to_look(world: Make) -> None:
+    """With 2 % held back it would take 7,500 calls to be sure; with half of them, a tenth."""
+    for seed in range(5):
+        each = world(seed=seed)
+        each.learned()
+        each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+        assert each.run_until(cured(0.0), State.DORMANT, at_most=3000) <= 1500
+        reasons = [event.reason for event in each.registry.history(PROJECT, "fix")]
+        assert any("to see whether the fix is still needed" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_a_failure_that_stays_is_seldom_looked_for(world: Make, rate: float) -> None:
+    """Held-back calls that succeed by chance do not cost others their fix."""
+    each = world(settings=RolloutSettings(ramp=(0.5,)))
+    each.learned(failed=round(100 * rate), matching=100)
+    each.run_until(cured(rate), State.ACTIVE, at_most=1000)
+    for _ in range(100):
+        for _ in range(100):
+            each.call(cured(rate))
+        each.controller.run(PROJECT)
+    shares = [event.to_state for event in each.registry.history(PROJECT, "fix")]
+    assert shares[-1] is State.ACTIVE
+    assert shares.count(State.ACTIVE) <= 3  # at most one doubt, there and back
+
+
+def test_a_failure_that_has_become_rarer_is_still_prevented(world: Make) -> None:
+    """From every call to a third of them: looked at once, and at half of the calls no more."""
+    each = world()
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    for _ in range(200):
+        for _ in range(100):
+            each.call(cured(0.3))
+        each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.ACTIVE, pytest.approx(0.98))
+    moves = [event.to_state for event in each.registry.history(PROJECT, "fix")]
+    assert moves.count(State.ACTIVE) <= 5
+
+
 def test_a_dormant_pattern_is_retired_after_a_long_quiet(world: Make) -> None:
     each = world(settings=RolloutSettings(holdback=0.2))
     each.learned()

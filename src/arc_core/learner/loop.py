@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -85,18 +85,23 @@ class Learner:
         while not self._ended.is_set():
             failures, trials = self._news.wait(self._interval_s)
             began = time.monotonic()
-            self._work(failures, trials)
+            self.work(failures, trials)
             self._ended.wait(_REST * (time.monotonic() - began))
 
     def _take_stock(self) -> None:
         until = self._clock()
         for project in self._projects():
             groups = self._store.failure_groups(project, until - _STOCK, until, _GROUPS)
-            self._news.add((project, group["signature"]) for group in groups)
+            self._news.add({(project, group["signature"]): group["count"] for group in groups})
 
-    def _work(self, failures: set[Named], trials: set[Named]) -> None:
-        for project, signature in sorted(failures):
-            self._guarded(self._proposals.propose, project, signature)
+    def work(self, failures: Mapping[Named, int], trials: Collection[Named]) -> None:
+        """Learn from these failures, and move these trials: what the thread does again and again.
+
+        Of each failure it takes how many more calls had it. For who has a clock of their own, and
+        does not start the thread. Raises nothing.
+        """
+        for (project, signature), more in sorted(failures.items()):
+            self._guarded(self._proposals.propose, project, signature, more)
         whole = time.monotonic() >= self._whole_at
         if whole:
             self._whole_at = time.monotonic() + _WHOLE_S

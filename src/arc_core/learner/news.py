@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from arc_core.model.calls import COLUMNS, CallBatch
 
@@ -20,7 +21,7 @@ class News:
     """Failures and trials of which calls have been stored; filled and emptied by any thread."""
 
     def __init__(self) -> None:
-        self._failures: set[Named] = set()
+        self._failures: Counter[Named] = Counter()
         self._trials: set[Named] = set()
         self._lock = threading.Lock()
         self._some = threading.Event()
@@ -29,7 +30,7 @@ class News:
         """Note what a stored batch holds."""
         columns = batch.columns
         projects = columns[_PROJECT]
-        failures = {pair for pair in zip(projects, columns[_SIGNATURE]) if pair[1]}
+        failures = Counter(pair for pair in zip(projects, columns[_SIGNATURE]) if pair[1])
         trials = {
             (project, trial.rpartition("@")[0])
             for project, trial in zip(projects, columns[_ROLLOUT])
@@ -38,20 +39,23 @@ class News:
         if failures or trials:
             self.add(failures, trials)
 
-    def add(self, failures: Iterable[Named] = (), trials: Iterable[Named] = ()) -> None:
-        """Note failures and trials."""
+    def add(self, failures: Mapping[Named, int], trials: Iterable[Named] = ()) -> None:
+        """Note failures, with the number of calls that had each, and trials."""
         with self._lock:
             self._failures.update(failures)
             self._trials.update(trials)
         self._some.set()
 
-    def wait(self, timeout_s: float) -> tuple[set[Named], set[Named]]:
-        """Return failures and trials noted since the last time; wait for some at most so long."""
+    def wait(self, timeout_s: float) -> tuple[dict[Named, int], set[Named]]:
+        """Return what was noted since the last time; wait for something at most so long.
+
+        Of failures there is the number of calls.
+        """
         self._some.wait(timeout_s)
         with self._lock:
             self._some.clear()
-            taken = self._failures, self._trials
-            self._failures, self._trials = set(), set()
+            taken = dict(self._failures), self._trials
+            self._failures, self._trials = Counter(), set()
         return taken
 
     def interrupt(self) -> None:

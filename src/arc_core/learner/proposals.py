@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -29,6 +30,8 @@ _PERIOD = timedelta(days=7)
 """Calls so old still count."""
 _LEAST = 10
 """Failing calls before anything is learned from them."""
+_LOOK_AGAIN = 0.1
+"""Share of the calls that are known already that must come before they are looked at again."""
 _FAILING = 500
 _HEALTHY = 1000
 _FEW_HEALTHY = 20
@@ -39,6 +42,23 @@ _CARED_FOR = frozenset(
 """States of patterns whose calls need no other pattern."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+_Ends = frozenset[tuple[str, str]]
+"""States of the patterns that were learned from a failure, by name."""
+
+
+@dataclass
+class _Look:
+    """What was found when the calls with a failure were last looked at."""
+
+    learned_from: int = 0
+    """Calls, at the time of the last attempt to learn from them."""
+    ends: _Ends = frozenset()
+    more: int = 0
+    """Calls with this failure that have come since."""
+    wanted: float = 0
+    """As many must come for another look to be worth its while."""
 
 
 class Proposals:
@@ -57,20 +77,34 @@ class Proposals:
         self._registry = registry
         self._manual = manual
         self._clock = clock
-        self._seen: dict[tuple[str, str], tuple[int, frozenset[tuple[str, str]]]] = {}
+        self._looks: dict[tuple[str, str], _Look] = {}
 
-    def propose(self, project: str, signature: str) -> list[str]:
+    def propose(self, project: str, signature: str, more: int | None = None) -> list[str]:
         """Learn from the calls that failed alike; return the names of patterns to be tried.
 
-        Raises `StoreError` or `RegistryError`.
+        `more` says how many such calls have been stored since the last time, which spares looking
+        at them while it cannot lead to anything new; None: that is not known. Raises `StoreError`
+        or `RegistryError`.
         """
-        rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
-        if len(rows) < _LEAST or kind_of(Failed.of(rows[0])) in TRANSIENT:
-            return []
         known = self._registry.patterns(project)
-        failing = _uncared(examples(rows), known, rows[0])
-        if len(failing) < _LEAST or not self._is_new(project, signature, len(failing), known):
+        ends = _ends(known, signature)
+        look = self._looks.setdefault((project, signature), _Look(ends=ends, wanted=_LEAST))
+        look.more += more or 0
+        if more is not None and look.more < look.wanted and ends == look.ends:
             return []
+        rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
+        look.more = 0
+        if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
+            look.wanted = math.inf
+            return []
+        failing = _uncared(examples(rows), known, rows[0]) if rows else []
+        # to learn the same from a few calls more would lead to nothing
+        enough = max(_LEAST, 2 * look.learned_from if ends == look.ends else 0)
+        look.wanted = max(enough - len(failing), len(rows) * _LOOK_AGAIN)
+        if len(failing) < enough:
+            return []
+        look.learned_from, look.ends = len(failing), ends
+        look.wanted = len(failing)
         healthy = self._healthy(project, rows)
         candidates = learn(
             failing,
@@ -80,22 +114,6 @@ class Proposals:
             cures=cures.propose,
         )
         return self._add(project, rows[0], candidates, failing, healthy, known)
-
-    def _is_new(
-        self, project: str, signature: str, count: int, known: Sequence[PatternRecord]
-    ) -> bool:
-        """Tell whether there is more to learn from than the last time: calls, or ended trials."""
-        key = project, signature
-        ended = frozenset(
-            (each.name, each.state.value)
-            for each in known
-            if each.evidence.get("signature") == signature
-        )
-        before, ended_before = self._seen.get(key, (0, ended))
-        if count < 2 * before and ended == ended_before:
-            return False
-        self._seen[key] = count, ended
-        return True
 
     def _healthy(self, project: str, rows: Sequence[Row]) -> list[Example]:
         """Return healthy calls, of the time since the failure began if there are enough.
@@ -174,6 +192,14 @@ class Proposals:
             seen=retired,
         )
         return retired.name
+
+
+def _ends(known: Sequence[PatternRecord], signature: str) -> _Ends:
+    return frozenset(
+        (each.name, each.state.value)
+        for each in known
+        if each.evidence.get("signature") == signature
+    )
 
 
 def _uncared(failing: Sequence[Example], known: Sequence[PatternRecord], row: Row) -> list[Example]:

@@ -59,6 +59,36 @@ def test_a_failure_becomes_a_candidate_with_its_evidence(
     assert found.document["rationale"] == found.evidence["because"]
 
 
+def test_calls_are_looked_at_only_when_enough_have_come(
+    store: CallStore, registry: Registry
+) -> None:
+    """A failure that keeps coming would otherwise keep Core reading what it knows."""
+    project, looks = uuid.uuid4().hex, 0
+
+    class Counted:
+        def failing(self, *arguments: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return store.failing(*arguments)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+    proposals = Proposals(
+        Counted(),  # type: ignore[arg-type]
+        registry,
+        manual=False,
+        clock=lambda: datetime.now(timezone.utc),
+    )
+    signature = refused(project, 0)["failure_signature"]
+    added: list[str] = []
+    for number in range(40):
+        store.insert(traffic(project, 1), token=uuid.uuid4().hex)
+        added += proposals.propose(project, signature, 1)
+        assert added == ([] if number < 9 else [NAME])
+    assert looks <= 4  # after 10 calls, and where the pattern leaves none, after 10 each
+
+
 def test_few_calls_are_not_enough(failure: Failure) -> None:
     assert failure.propose(9) == []
 

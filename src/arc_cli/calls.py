@@ -66,12 +66,14 @@ def _row(call: Dict[str, Any]) -> Tuple[Any, ...]:
 
 def result(call: Dict[str, Any]) -> str:
     """Return how a call ended."""
+    healed = call["heal_outcome"] == "healed"
     if call["failure_kinds"] and not call["failed"]:
         return ", ".join(call["failure_kinds"])
-    if not call["failed"]:
+    if not (call["failed"] or healed):
         return "ok"
     words = (call["status_code"], call["error_code"] or call["error_type"], call["error_param"])
-    return " ".join(str(word) for word in words if word) or "failed"
+    said = " ".join(str(word) for word in words if word) or "failed"
+    return said if call["failed"] else f"healed: {said}"
 
 
 def fix(call: Dict[str, Any]) -> str:

@@ -41,9 +41,11 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
         for label, values in (
             ("models", group["models"]),
             ("services", group["services"]),
+            ("healed", [str(group["healed"])] if group["healed"] else []),
             ("signature", [group["signature"]]),
         ):
-            print(cut(f"       {label}: {clean(', '.join(values))}", width()))
+            if values:
+                print(cut(f"       {label}: {clean(', '.join(values))}", width()))
         words = group["template"] or group["message"]
         if words:
             print(cut(f"       {clean(words)}", width()))

@@ -12,6 +12,7 @@ from arc_cli.core_client import CoreClient
 from arc_cli.layout import clean, moment, percent, size, span, table
 
 _MINUTES = 5
+_COUNTED = ("calls", "failures", "fixed", "healed")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,7 +28,7 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
     info = core.get("/info")
     since = (moment(info["time"]) - timedelta(minutes=_MINUTES)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     steps = core.get("/statistics", since=since, until=info["time"])["steps"]
-    recent = {name: sum(step[name] for step in steps) for name in ("calls", "failures", "fixed")}
+    recent = {name: sum(step[name] for step in steps) for name in _COUNTED}
     runtimes = [*core.pages("/runtimes", "runtimes", connected=True, limit=1000)]
     runtimes.sort(key=lambda each: (each["service"], each["host"], each["pid"]))
     if options.json:
@@ -60,7 +61,8 @@ def _of_calls(recent: Dict[str, int]) -> List[str]:
     calls, failures = recent["calls"], recent["failures"]
     return [
         f"  traffic   {calls / _MINUTES:.1f} calls/min, {failures} failed "
-        f"({percent(failures, calls)}), {recent['fixed']} fixed; last {_MINUTES} min"
+        f"({percent(failures, calls)}), {recent['fixed']} fixed, {recent['healed']} healed; "
+        f"last {_MINUTES} min"
     ]
 
 

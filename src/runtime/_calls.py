@@ -63,20 +63,18 @@ class CallError(NamedTuple):
     param: Optional[str] = None
 
 
-class Repair(NamedTuple):
-    """A request to send in place of one that was refused."""
-
-    body: Mapping[str, Any]
-    fix: Mapping[str, Any]
-    """What was changed, as a fix of the pattern language."""
+HEALED, FAILED, FORBIDDEN = "healed", "failed", "forbidden"
+"""Outcomes of a `Healing`: the second attempt succeeded, or failed; or the policy forbade it."""
 
 
 class Healing(NamedTuple):
-    """A second attempt at a call, with the request repaired as the error of the first one says."""
+    """What became of the wish to send a call that had failed once more."""
 
+    error: CallError
+    """That of the first attempt."""
     fix: Mapping[str, Any]
-    """What was changed, as a fix of the pattern language."""
-    succeeded: bool
+    """What was to be changed, as a fix of the pattern language."""
+    outcome: str = FAILED
 
 
 class FinishedCall:

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol
 
 from arc_protocol.patterns import PatternSet
-from runtime._calls import Api, CallError, Healing, Repair, Server
+from runtime._calls import HEALED, Api, CallError, Healing, Server
 from runtime._guard import Guard
 
 SLICE = 256
@@ -139,10 +139,11 @@ class Exchange:
         except Exception as fault:
             self._interception.guard.caught("record", fault)
 
-    def healed(self, repair: Repair) -> None:
-        """The SDK returned its reply to a repaired request; `end` follows."""
-        self.sent = repair.body
-        self.healing = Healing(repair.fix, succeeded=True)
+    def healed(self, sent: Mapping[str, Any]) -> None:
+        """The SDK returned its reply to the second attempt, `sent`; `end` follows."""
+        self.sent = sent
+        if self.healing is not None:
+            self.healing = self.healing._replace(outcome=HEALED)
 
     def open(self) -> None:
         """The application asked for a stream; the exchange ends when that ends."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Optional
+from typing import Any, Mapping, Optional
 
-from runtime._calls import CallError, Repair
+from runtime._calls import FORBIDDEN, CallError, Healing
 from runtime._flow import Exchange, call_error
 from runtime._guard import Guard
 
@@ -17,10 +17,11 @@ class Healer:
         self._policy = policy
         self._guard = guard
 
-    def repair(self, exchange: Exchange, error: BaseException) -> Optional[Repair]:
-        """Return the repaired request; None unless the error names a cure within the policy.
+    def repair(self, exchange: Exchange, error: BaseException) -> Optional[Mapping[str, Any]]:
+        """Return the request to send instead; None unless the error names a cure within the policy.
 
-        Never raises: it runs between the application and its exception.
+        Notes in the exchange what is tried. Never raises: it runs between the application and its
+        exception.
         """
         if not isinstance(error, Exception):
             return None
@@ -33,7 +34,7 @@ class Healer:
             self._guard.caught("heal", fault)
             return None
 
-    def _repair(self, exchange: Exchange, error: CallError) -> Optional[Repair]:
+    def _repair(self, exchange: Exchange, error: CallError) -> Optional[Mapping[str, Any]]:
         if error.status is None or not 400 <= error.status < 500:
             return None
         # A program whose calls are not refused never spends the time for these.
@@ -45,10 +46,14 @@ class Healer:
         sent = exchange.sent
         cures = propose(facts, sent, exchange.server.provider, exchange.api.operation)
         best = next((cure for cure in cures if cure.confidence == "strong"), None)
-        if best is None or refusal(best.fix, self._policy) is not None:
+        if best is None:
+            return None
+        if refusal(best.fix, self._policy) is not None:
+            exchange.healing = Healing(error, best.fix, FORBIDDEN)
             return None
         body, _ = compile_fix(best.fix, "fix").apply(sent, {})
         # the SDK has been told whether to expect a stream
         if body.get("stream") != sent.get("stream"):
             return None
-        return Repair(body, best.fix)
+        exchange.healing = Healing(error, best.fix)
+        return body

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.request
 from typing import Any, Dict
 
 import openai
 import pytest
 
 from runtime_shapes import ASYNC_SHAPES, SHAPES
-from telemetry.receiver import Receiver
+from telemetry.receiver import Receiver, free_port
 
 REQUEST: Dict[str, Any] = {
     "model": "vega-2",
@@ -57,6 +58,9 @@ def test_sync_call_is_healed(
     assert span["arc.heal.outcome"] == "healed"
     assert json.loads(span["arc.heal.fix"]) == {"temperature": None}
     assert "error.type" not in span
+    assert span["arc.heal.error.type"] == "openai.BadRequestError"
+    assert span["arc.heal.error.status_code"] == 400
+    assert "'temperature' is not supported" in span["arc.heal.error.message"]
     assert "gen_ai.request.temperature" not in span
     assert span["gen_ai.response.model"].startswith("gpt-4.1")
 
@@ -93,6 +97,7 @@ def test_second_refusal_leaves_the_first_error(
     assert span["arc.heal.outcome"] == "failed"
     assert json.loads(span["arc.heal.fix"]) == {"temperature": None}
     assert span["http.response.status_code"] == 400
+    assert "arc.heal.error.status_code" not in span
     assert span["gen_ai.request.temperature"] == 0.4
 
 
@@ -101,7 +106,6 @@ def test_second_refusal_leaves_the_first_error(
     [
         pytest.param({}, NO_TEMPERATURE, id="off"),
         pytest.param({"heal": True, "mode": "observe"}, NO_TEMPERATURE, id="observe"),
-        pytest.param({"heal": True, "policy": "none"}, NO_TEMPERATURE, id="policy"),
         pytest.param(
             {"heal": True},
             refusal("Something is not right.", HAS_TEMPERATURE),
@@ -137,6 +141,36 @@ def test_call_is_sent_once(
         client.chat.completions.create(**REQUEST, stream=True)
     assert len(space.requests()) == 1
     assert "arc.heal.outcome" not in one_span(arc, receiver)
+
+
+def test_cure_that_the_policy_does_not_let_is_told(
+    start: Any, receiver: Receiver, space: Any, client: openai.OpenAI
+) -> None:
+    """The call is sent once; its span and the metrics say that it could have been cured."""
+    arc = start(heal=True, policy="none")
+    space.rules([NO_TEMPERATURE])
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        client.chat.completions.create(**REQUEST)
+    assert len(space.requests()) == 1
+    span = one_span(arc, receiver)
+    assert span["arc.heal.outcome"] == "forbidden"
+    assert json.loads(span["arc.heal.fix"]) == {"temperature": None}
+    assert span["http.response.status_code"] == 400
+
+
+def test_outcomes_are_counted(start: Any, space: Any, client: openai.OpenAI) -> None:
+    """Metrics tell how many refused calls were healed, and how many were not."""
+    arc = start(heal=True, metrics_port=free_port())
+    rest = refusal("'user' is not supported.", {"path": "user", "op": "exists"})
+    space.rules([NO_TEMPERATURE, rest])
+    client.chat.completions.create(**REQUEST)
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(**REQUEST, user="u")
+    assert arc.flush(10)
+    with urllib.request.urlopen(str(arc.metrics_url)) as answer:
+        text = answer.read().decode()
+    assert 'arc_heals_total{outcome="healed"} 1.0' in text
+    assert 'arc_heals_total{outcome="failed"} 1.0' in text
 
 
 def test_connection_error_is_not_healed(start: Any, receiver: Receiver) -> None:

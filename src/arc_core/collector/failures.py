@@ -9,6 +9,7 @@ import orjson
 
 from arc_core.collector.names import AT
 from arc_core.detection.failures import Failed, identify
+from arc_core.model.calls import HEALED
 from arc_protocol import semconv
 from arc_protocol.detection import kinds
 from arc_protocol.detection.exchange import read
@@ -16,6 +17,7 @@ from arc_protocol.detection.exchange import read
 _PROVIDER, _OPERATION = AT["provider"], AT["operation"]
 _FAILED, _KINDS = AT["failed"], AT["failure_kinds"]
 _STATUS, _CODE, _PARAM = AT["status_code"], AT["error_code"], AT["error_param"]
+_HEAL_OUTCOME = AT["heal_outcome"]
 _TYPE, _MESSAGE = AT["error_type"], AT["error_message"]
 _RUNTIME_ID, _REASONS = AT["runtime_id"], AT["finish_reasons"]
 _CONTENT = (semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.TOOL_DEFINITIONS)
@@ -27,15 +29,16 @@ def fill(row: list[Any], body: Mapping[str, Any], rest: Mapping[str, Any]) -> No
 
     Arc Runtime has looked at replies itself, those of others are looked at here.
     """
-    if not (row[_FAILED] or row[_KINDS] or row[_RUNTIME_ID]):
+    failed = row[_FAILED] or row[_HEAL_OUTCOME] == HEALED
+    if not (failed or row[_KINDS] or row[_RUNTIME_ID]):
         row[_KINDS] = _kinds(row, body, rest)
-    if not (row[_FAILED] or row[_KINDS]):
+    if not (failed or row[_KINDS]):
         return
     row[_SIGNATURE], row[_TEMPLATE] = identify(
         Failed(
             provider=row[_PROVIDER],
             operation=row[_OPERATION],
-            failed=row[_FAILED],
+            failed=failed,
             kinds=row[_KINDS],
             status=row[_STATUS],
             code=row[_CODE],

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import DecodeError
 
-from arc_core.collector import envelope, events, failures, foreign
+from arc_core.collector import envelope, events, failures, foreign, heals
 from arc_core.collector.attributes import BODY, COLUMN, OLD, Surroundings, decode, surroundings
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
@@ -26,6 +26,7 @@ _PROJECT, _RECEIVED_AT = AT["project"], AT["received_at"]
 _START_TIME, _DURATION_MS = AT["start_time"], AT["duration_ms"]
 _TRACE_ID, _SPAN_ID, _PARENT_ID = AT["trace_id"], AT["span_id"], AT["parent_span_id"]
 _OPERATION, _MODEL, _ERROR_TYPE = AT["operation"], AT["request_model"], AT["error_type"]
+_HEAL_OUTCOME = AT["heal_outcome"]
 _ATTRIBUTES, _BODY = AT["attributes"], AT["body"]
 
 
@@ -104,6 +105,8 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
     _identify(row, span)
     if span.status or span.events or row[_ERROR_TYPE]:
         events.fill(row, body, span)
+    if row[_HEAL_OUTCOME]:
+        heals.fill(row, rest)
     failures.fill(row, body, rest)
     if title != f"{row[_OPERATION]} {row[_MODEL]}":
         rest["span.name"] = title

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arc_core.detection.templates import path, template
+from arc_core.model.calls import HEALED
 from arc_protocol.cures.facts import ErrorFacts, opened
 
 RATE_LIMITED = "rate_limited"
@@ -81,7 +82,7 @@ class Failed(NamedTuple):
     provider: str
     operation: str
     failed: bool
-    """Whether it ended with an error."""
+    """Whether it, or the first attempt at it, ended with an error."""
     kinds: Sequence[str]
     """What is wrong with the reply."""
     status: int | None
@@ -97,7 +98,7 @@ class Failed(NamedTuple):
         return cls(
             provider=row["provider"],
             operation=row["operation"],
-            failed=row["failed"],
+            failed=row["failed"] or row["heal_outcome"] == HEALED,
             kinds=row["failure_kinds"],
             status=row["status_code"],
             code=row["error_code"],

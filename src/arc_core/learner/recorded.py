@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 
 from arc_core.learning import Example
+from arc_core.model.calls import HEALED
 from arc_core.storage import Row
 from arc_protocol.cures import ErrorFacts
 from arc_protocol.recording import restore
@@ -18,7 +19,7 @@ def examples(rows: Iterable[Row]) -> list[Example]:
 
 def _example(row: Row) -> Example:
     error = None
-    if row["failed"]:
+    if row["failed"] or row["heal_outcome"] == HEALED:
         error = ErrorFacts(
             row["status_code"],
             row["error_code"] or None,

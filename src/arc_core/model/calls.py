@@ -104,11 +104,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("rollout_stage", Kind.NAME, "shadow, canary or active"),
     Column("rollout_arm", Kind.NAME, "treated, control or shadow"),
     Column("rollout_probability", Kind.NUMBER, "of being treated, from 0 to 1", nullable=True),
+    Column("heal_outcome", Kind.NAME, "healed: its error was that of a first attempt; failed; ..."),
     Column("attributes", Kind.TEXT, "everything else, a JSON object"),
     Column("request", Kind.TEXT, "the request without its words, a JSON object; empty: unknown"),
     Column("body", Kind.TEXT, "what was said, a JSON object; empty when not captured"),
 )
 """The fields of a call record, in the order of a row."""
+
+HEALED = "healed"
+"""`heal_outcome` of a call that succeeded, after what its error fields say has been cured."""
 
 LARGE = ("request", "body")
 """Fields that are large and needed for few of the calls."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from arc_core.model.calls import LARGE, Column, Kind
+from arc_core.model.calls import HEALED, LARGE, Column, Kind
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.schema import CALLS
 
@@ -21,7 +21,7 @@ _NEAR_US = 12 * 3600 * 1_000_000
 _MANY = 1000
 _SAID = (
     *("failed", "failure_kinds", "status_code", "error_code", "error_param", "error_type"),
-    *("error_template", "error_message"),
+    *("error_template", "error_message", "heal_outcome"),
 )
 """What a group of failures shows of its latest call."""
 _ALIKE = """if(
@@ -172,10 +172,11 @@ def failure_groups(
     said = ", ".join(f"latest.{place} AS {name}" for place, name in enumerate(_SAID, 1))
     return (
         f"""
-SELECT provider, operation, signature, groups.count AS count, totals.calls AS calls,
+SELECT provider, operation, signature, groups.count AS count, healed, totals.calls AS calls,
  count / calls AS rate, first_seen, last_seen, models, services, {said}
 FROM (
  SELECT provider, operation, {_ALIKE} AS signature, count() AS count,
+  countIf(heal_outcome = '{HEALED}') AS healed,
   toUnixTimestamp64Micro(min(calls.start_time)) AS first_seen,
   toUnixTimestamp64Micro(max(calls.start_time)) AS last_seen,
   arraySort(groupUniqArray(20)(request_model)) AS models,
@@ -210,6 +211,7 @@ def statistics(
         f"""
 SELECT intDiv(toUnixTimestamp64Micro(calls.start_time), {{step:Int64}}) * {{step:Int64}} AS time,
  count() AS calls, countIf(failed) AS failures, countIf(fix_outcome = 'applied') AS fixed,
+ countIf(heal_outcome = '{HEALED}') AS healed,
  sum(ifNull(calls.input_tokens, 0)) AS input_tokens,
  sum(ifNull(calls.output_tokens, 0)) AS output_tokens
 FROM {database}.calls AS calls FINAL {where}

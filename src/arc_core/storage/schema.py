@@ -83,7 +83,11 @@ ALTER TABLE {{database}}.calls {_added(*_LEARNING, after="fix_diff")},
  ADD INDEX IF NOT EXISTS by_arrival received_at TYPE minmax GRANULARITY 1
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING)
+_ADD_HEALING = f"""
+ALTER TABLE {{database}}.calls {_added("heal_outcome", after="rollout_probability")}
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING, _ADD_HEALING)
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`
 are the engine's."""

@@ -165,9 +165,20 @@ def _healing(call: FinishedCall) -> Dict[str, Any]:
     healing = call.healing
     if healing is None:
         return {}
-    return {
-        semconv.ARC_HEAL_OUTCOME: "healed" if healing.succeeded else "failed",
+    told = {
+        semconv.ARC_HEAL_OUTCOME: healing.outcome,
         semconv.ARC_HEAL_FIX: json.dumps(healing.fix),
+    }
+    error = healing.error
+    if error == call.error:
+        return told
+    return {
+        **told,
+        semconv.ARC_HEAL_ERROR_TYPE: error.type,
+        semconv.ARC_HEAL_ERROR_STATUS_CODE: error.status,
+        semconv.ARC_HEAL_ERROR_CODE: error.code,
+        semconv.ARC_HEAL_ERROR_PARAM: error.param,
+        semconv.ARC_HEAL_ERROR_MESSAGE: error.message,
     }
 
 

@@ -50,6 +50,12 @@ class Metrics:
         self._errors = Counter(
             "arc_call_errors", "Calls that raised", ["error_type"], registry=registry
         )
+        self._heals = Counter(
+            "arc_heals",
+            "Calls that had failed and were, or might not be, sent again, by outcome",
+            ["outcome"],
+            registry=registry,
+        )
         self._dropped = Counter(
             "arc_telemetry_dropped", "Spans that were not delivered", ["reason"], registry=registry
         )
@@ -88,6 +94,8 @@ class Metrics:
                 self._by_pattern.labels(pattern.name, "error").inc()
         if call.error is not None:
             self._errors.labels(call.error.type).inc()
+        if call.healing is not None:
+            self._heals.labels(call.healing.outcome).inc()
         for direction, name in (
             ("input", semconv.USAGE_INPUT_TOKENS),
             ("output", semconv.USAGE_OUTPUT_TOKENS),

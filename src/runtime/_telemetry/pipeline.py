@@ -232,6 +232,7 @@ class Pipeline:
                     decision.matched,
                     decision.skipped,
                     decision.errors,
+                    decision.assignment,
                 )
         first_chunk_s = None
         if exchange.stream and exchange.first_chunk_at:

@@ -16,7 +16,7 @@ import sys
 from time import perf_counter
 from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from runtime._calls import Api, Healing, Repair, Server
+from runtime._calls import Api, Server
 from runtime._flow import PENDING, Exchange, Interception
 from runtime._seam import Seam, instrumentation_of
 from runtime.providers._stainless_streams import ObservedStreams
@@ -96,7 +96,7 @@ class StainlessSeam:
                     if again is None:
                         exchange.fail(error)
                         raise
-                    exchange.healed(again.repair)
+                    exchange.healed(again.body)
                 end(exchange, reply)
                 return reply
 
@@ -122,7 +122,7 @@ class StainlessSeam:
                     if again is None:
                         exchange.fail(error)
                         raise
-                    exchange.healed(again.repair)
+                    exchange.healed(again.body)
                 end(exchange, reply)
                 return reply
 
@@ -201,15 +201,16 @@ class StainlessSeam:
     ) -> Optional[_Again]:
         """Return what to send instead of a request that failed; nearly always nothing."""
         healer = self._interception.healer
-        repair: Optional[Repair] = None if healer is None else healer.repair(exchange, error)
-        if repair is None:
+        body: Optional[Mapping[str, Any]]
+        body = None if healer is None else healer.repair(exchange, error)
+        if body is None:
             return None
         try:
             given = args[1] if len(args) > 1 else kwargs["options"]
-            args, kwargs = _with_options(args, kwargs, _with_body(given, repair.body))
-            exchange.healing = Healing(repair.fix, succeeded=False)
-            return _Again(args, kwargs, repair)
+            args, kwargs = _with_options(args, kwargs, _with_body(given, body))
+            return _Again(args, kwargs, body)
         except Exception as fault:
+            exchange.healing = None
             self._interception.guard.caught("heal", fault)
             return None
 
@@ -270,7 +271,7 @@ class _Again(NamedTuple):
 
     args: Tuple[Any, ...]
     kwargs: Dict[str, Any]
-    repair: Repair
+    body: Mapping[str, Any]
 
 
 def _attribute(owner: Any, name: str) -> Any:

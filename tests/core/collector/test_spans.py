@@ -89,6 +89,53 @@ def test_every_attribute_of_a_failed_call_of_the_runtime_has_its_column() -> Non
     assert {name: found[name] for name in expected} == expected
 
 
+HEALED = {
+    semconv.ARC_HEAL_OUTCOME: "healed",
+    semconv.ARC_HEAL_FIX: '{"temperature": null}',
+    semconv.ARC_HEAL_ERROR_TYPE: "openai.BadRequestError",
+    semconv.ARC_HEAL_ERROR_STATUS_CODE: 400,
+    semconv.ARC_HEAL_ERROR_CODE: "bad",
+    semconv.ARC_HEAL_ERROR_PARAM: "temperature",
+    semconv.ARC_HEAL_ERROR_MESSAGE: "'temperature' does not support 0.2",
+}
+
+
+def test_a_healed_call_is_of_the_failure_that_its_first_attempt_had() -> None:
+    """Its application saw no error, but the next call will have the same."""
+    found = record(span(attributes=HEALED))
+    expected = {
+        "failed": False, "heal_outcome": "healed", "error_type": "openai.BadRequestError",
+        "status_code": 400, "error_code": "bad", "error_param": "temperature",
+        "error_message": "'temperature' does not support 0.2",
+        "error_template": "'temperature' does not support <n>",
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == expected
+    assert not any("heal.error" in name for name in json.loads(found["attributes"]))
+    error = CallError(
+        "openai.BadRequestError", "'temperature' does not support 2", 400, "bad", "temperature"
+    )
+    unhealed = from_runtime(error=error, reply=None)
+    assert found["failure_signature"] == unhealed["failure_signature"] != ""
+
+
+def test_a_stream_that_breaks_after_it_was_healed_has_failed_as_it_broke() -> None:
+    broken = {**HEALED, semconv.ERROR_TYPE: "httpx.ReadError"}
+    found = record(
+        span(attributes=broken, status=Status(code=Status.STATUS_CODE_ERROR, message="broken"))
+    )
+    assert (found["failed"], found["error_type"]) == (True, "httpx.ReadError")
+    assert (found["error_message"], found["status_code"]) == ("broken", None)
+
+
+@pytest.mark.parametrize("name", [name for name in HEALED if "error" in name])
+def test_what_a_healed_call_says_wrongly_stays_among_the_rest(name: str) -> None:
+    """A text for a number, or the other way round, costs nothing but the field."""
+    wrong: Any = "four hundred" if name == semconv.ARC_HEAL_ERROR_STATUS_CODE else 4
+    found = record(span(attributes={**HEALED, name: wrong}))
+    assert json.loads(found["attributes"])[name] == wrong
+    assert found["failure_signature"]
+
+
 def test_what_learning_needs_fills_its_columns() -> None:
     rollout = {
         semconv.ARC_FAILURE_KINDS: ["truncated"],

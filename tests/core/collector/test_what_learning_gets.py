@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 
+from arc_core.learner.recorded import examples
 from arc_core.storage import CallStore
 from core.collector.running import Collector
 from runtime import Arc
@@ -31,11 +32,36 @@ def arc(
         endpoint=f"grpc://{running.grpc_address}",
         api_key=f"project-{project}",
         metrics_port=0,
+        heal=False,
         capture_content=False,
         cache_dir=str(tmp_path),
     )
     yield made
     made.shutdown()
+
+
+def test_a_healed_call_is_a_failure_to_learn_from(
+    arc: Arc, store: CallStore, project: str, space: Any
+) -> None:
+    """The application got its reply; what the provider refused is the request as it was."""
+    Arc(heal=True)
+    space.rules(["openai-chat-temperature-only-default"])
+    with openai.OpenAI(base_url=space.base_url, api_key="k", max_retries=0) as client:
+        client.chat.completions.create(**ASKED, temperature=0.2)
+        Arc(heal=False)
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(**ASKED, temperature=0.5)
+    assert arc.flush(10)
+    since = datetime.now(timezone.utc) - timedelta(hours=1)
+    (group,) = store.failure_groups(project, since, since + timedelta(hours=2))
+    assert (group["count"], group["healed"], group["status_code"]) == (2, 1, 400)
+    rows = store.failing(project, group["signature"], since, 10)
+    assert [row["heal_outcome"] for row in rows] == ["", "healed"]
+    assert [json.loads(row["request"])["temperature"] for row in rows] == [0.5, 0.2]
+    assert [each.error is not None for each in examples(rows)] == [True, True]
+    assert store.healthy(project, "openai", "chat", since, 10) == []
+    (step,) = store.statistics(project, since, since + timedelta(hours=2), 86_400)[-1:]
+    assert (step["failures"], step["healed"]) == (1, 1)
 
 
 def test_failing_and_healthy_requests_are_there_without_their_words(

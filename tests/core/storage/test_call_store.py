@@ -227,7 +227,9 @@ def test_failures_are_grouped_by_what_went_wrong(store: CallStore) -> None:
         "error_type": "",
         "error_template": "n",
         "error_message": "new",
+        "heal_outcome": "",
         "count": 2,
+        "healed": 0,
         "calls": 5,
         "rate": 0.4,
         "first_seen": NOW - HOUR,
@@ -253,7 +255,8 @@ def test_statistics_are_sums_per_step(store: CallStore) -> None:
         record(start_time=hour - 1, input_tokens=5),
     ]
     store.insert(batch(*calls), token="t")
-    empty = {"calls": 1, "failures": 0, "fixed": 0, "input_tokens": 0, "output_tokens": 0}
+    empty = {"calls": 1, "failures": 0, "fixed": 0, "healed": 0}
+    empty |= {"input_tokens": 0, "output_tokens": 0}
     assert store.statistics(PROJECT, SINCE, UNTIL, 3600) == [
         {**empty, "time": hour - HOUR, "input_tokens": 5},
         {
@@ -261,6 +264,7 @@ def test_statistics_are_sums_per_step(store: CallStore) -> None:
             "calls": 2,
             "failures": 1,
             "fixed": 1,
+            "healed": 0,
             "input_tokens": 3,
             "output_tokens": 1,
         },

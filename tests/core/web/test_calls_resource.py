@@ -157,13 +157,15 @@ def test_statistics_count_by_steps(project: Project) -> None:
         record(start_time=start + 700 * SECOND),
     )
     found = project.get("/statistics", since=iso(start), until=iso(start + HOUR), step_s=600)
-    empty = {"calls": 1, "failures": 0, "fixed": 0, "input_tokens": 0, "output_tokens": 0}
+    empty = {"calls": 1, "failures": 0, "fixed": 0, "healed": 0}
+    empty |= {"input_tokens": 0, "output_tokens": 0}
     assert found["steps"] == [
         {
             "time": iso(start),
             "calls": 2,
             "failures": 1,
             "fixed": 1,
+            "healed": 0,
             "input_tokens": 3,
             "output_tokens": 4,
         },

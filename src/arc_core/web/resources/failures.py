@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 FAILURE = Shape(
     "Failure",
     "Calls that failed alike: signature is the same for all of them, kind names what failed, "
-    "template is what their messages have in common. calls counts all of the same provider and "
-    "operation; error and message are those of the latest.",
+    "template is what their messages have in common. healed counts those of which the application "
+    "got a reply, as they were sent again; calls counts all of the same provider and operation; "
+    "error and message are those of the latest.",
     {
         "signature": shapes.TEXT,
         "kind": shapes.TEXT,
@@ -31,6 +32,7 @@ FAILURE = Shape(
         "error_param": shapes.TEXT,
         "error_type": shapes.TEXT,
         "count": shapes.INTEGER,
+        "healed": shapes.INTEGER,
         "calls": shapes.INTEGER,
         "rate": shapes.NUMBER,
         "first_seen": shapes.STORED_TIME,

@@ -19,12 +19,14 @@ MOST_STEPS = 2000
 
 STEP = Shape(
     "Step",
-    "What happened in one step; fixed counts calls to which a fix was applied.",
+    "What happened in one step; fixed counts calls to which a fix was applied, healed those that "
+    "succeeded when they were sent again.",
     {
         "time": shapes.STORED_TIME,
         "calls": shapes.INTEGER,
         "failures": shapes.INTEGER,
         "fixed": shapes.INTEGER,
+        "healed": shapes.INTEGER,
         "input_tokens": shapes.INTEGER,
         "output_tokens": shapes.INTEGER,
     },

@@ -54,7 +54,10 @@ class _Look:
 
     learned_from: int = 0
     """Calls, at the time of the last attempt to learn from them."""
+    learned_with: _Ends = frozenset()
+    """How the trials stood then."""
     ends: _Ends = frozenset()
+    """How they stood at the last look."""
     more: int = 0
     """Calls with this failure that have come since."""
     wanted: float = 0
@@ -88,22 +91,22 @@ class Proposals:
         """
         known = self._registry.patterns(project)
         ends = _ends(known, signature)
-        look = self._looks.setdefault((project, signature), _Look(ends=ends, wanted=_LEAST))
+        look = self._looks.setdefault((project, signature), _Look(0, ends, ends, wanted=_LEAST))
         look.more += more or 0
         if more is not None and look.more < look.wanted and ends == look.ends:
             return []
         rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
-        look.more = 0
+        look.more, look.ends = 0, ends
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
         failing = _uncared(examples(rows), known, rows[0]) if rows else []
         # to learn the same from a few calls more would lead to nothing
-        enough = max(_LEAST, 2 * look.learned_from if ends == look.ends else 0)
+        enough = max(_LEAST, 2 * look.learned_from if ends == look.learned_with else 0)
         look.wanted = max(enough - len(failing), len(rows) * _LOOK_AGAIN)
         if len(failing) < enough:
             return []
-        look.learned_from, look.ends = len(failing), ends
+        look.learned_from, look.learned_with = len(failing), ends
         look.wanted = len(failing)
         healthy = self._healthy(project, rows)
         candidates = learn(

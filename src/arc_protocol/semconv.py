@@ -44,6 +44,12 @@ INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
 
+# An event, on a span of its own below that of the call it is about.
+EVALUATION_NAME = "gen_ai.evaluation.name"
+EVALUATION_SCORE_VALUE = "gen_ai.evaluation.score.value"
+EVALUATION_SCORE_LABEL = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
+
 OPENAI_API_TYPE = "openai.api.type"
 OPENAI_REQUEST_SERVICE_TIER = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER = "openai.response.service_tier"
@@ -89,6 +95,8 @@ ARC_RESPONSE_STOP_REASON = "arc.response.stop_reason"
 ARC_ERROR_CODE = "arc.error.code"
 ARC_ERROR_PARAM = "arc.error.param"
 ARC_ERROR_MESSAGE = "arc.error.message"  # becomes the span's status, not an attribute
+ARC_FEEDBACK_OUTCOME = "arc.feedback.outcome"
+ARC_FEEDBACK_SOURCE = "arc.feedback.source"
 ARC_SESSION = "arc.session"
 ARC_CONTENT_TRUNCATED = "arc.content.truncated"
 ARC_RUNTIME_VERSION = "arc.runtime.version"

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, Iterator, List, Mapping, 
 
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.version import __version__
-from runtime import _config, _log, providers
+from runtime import _config, _feedback, _log, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
 from runtime._heal import Healer
-from runtime._link import forks
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
 from runtime._telemetry.pipeline import SESSION, Pipeline
 from runtime._telemetry.resource import attributes
+from runtime._work import Work
 from runtime._worker import Worker
+from runtime.errors import ArcError
 
 if TYPE_CHECKING:
     from arc_protocol.patterns.explanation import Explanation
@@ -104,7 +105,7 @@ class Arc:
         self._pipeline = Pipeline(self._guard)
         self._link = Link(self._registry, self._guard, identity=self._identity, sdks=self._sdks)
         self._pipeline.link = self._link
-        self._worker = Worker(_Work(self._pipeline, self._link, self._guard), self._guard)
+        self._worker = Worker(Work(self._pipeline, self._link, self._guard), self._guard)
         self._pipeline.worker = self._worker
         self._interception = Interception(self._registry.current, self._worker.put, self._guard)
 
@@ -218,6 +219,35 @@ class Arc:
         finally:
             SESSION.reset(token)
 
+    def feedback(
+        self,
+        response_or_id: Any,
+        *,
+        outcome: Optional[str] = None,
+        label: Optional[str] = None,
+        score: Optional[float] = None,
+        explanation: Optional[str] = None,
+        source: str = "end_user",
+    ) -> bool:
+        """Say how good a reply was: of the SDK's reply object, or of its id, however long ago.
+
+        `outcome` is good or bad; without it, a `score` (0 to 1) below 0.5 is bad, and a `label`
+        alone, a short name for what is the matter, neither. `source` is end_user, builder, code or
+        llm. False, and one sentence on the logger `arc`, when it cannot be used; nothing raises.
+        """
+        if not (self._enabled and self._interception.active):
+            return False
+        said = {"outcome": outcome, "label": label, "score": score, "explanation": explanation}
+        try:
+            self._worker.put(_feedback.read(response_or_id, source=source, **said))
+        except ArcError as problem:
+            _logger.warning("Feedback is not taken: %s.", problem)
+        except Exception as fault:
+            self._guard.caught("feedback", fault)
+        else:
+            return True
+        return False
+
     def flush(self, timeout_s: float = 2.0) -> bool:
         """Deliver the telemetry of all calls so far; False when the time did not suffice."""
         return self._worker.flush(timeout_s) if self._enabled else True
@@ -258,39 +288,6 @@ class Arc:
     def faults(self) -> Mapping[str, int]:
         """Return how often Arc stepped aside because of a fault of its own, by internal step."""
         return self._guard.counts
-
-
-class _Work:
-    """What the worker does: telemetry for each item, and looking after the link in between."""
-
-    def __init__(self, pipeline: Pipeline, link: Link, guard: Guard) -> None:
-        self._pipeline = pipeline
-        self._link = link
-        self._guard = guard
-
-    def handle(self, item: Any) -> None:
-        self._link.called()
-        self._pipeline.handle(item)
-
-    def pump(self) -> float:
-        try:
-            delay_s = self._link.pump()
-        except Exception as fault:  # telemetry goes on
-            self._guard.caught("link", fault)
-            delay_s = 1.0
-        return min(delay_s, self._pipeline.pump())
-
-    def drain(self, timeout_s: float) -> bool:
-        return self._pipeline.drain(timeout_s)
-
-    def suspend(self) -> None:
-        self._link.suspend()
-        self._pipeline.suspend()
-        forks.settle()
-
-    def forget(self) -> None:
-        self._link.forget()
-        self._pipeline.forget()
 
 
 _hooked = False

@@ -7,13 +7,16 @@ import time
 import uuid
 from typing import Any, List, Mapping, Optional, Tuple
 
+from arc_protocol import semconv
 from arc_protocol.patterns import Decision
 from runtime._calls import FinishedCall
+from runtime._feedback import Feedback
 from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
 from runtime._telemetry.failures import Failures
+from runtime._telemetry.feedback import Judgements
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
 from runtime._telemetry.spool import Spool
@@ -63,6 +66,7 @@ class Pipeline:
         self._exporter: Optional[Exporter] = None
         self._unread: List[Tuple[float, Exchange]] = []
         self._failures = Failures()
+        self._judgements = Judgements()
         # relates the clock that callers read to the wall clock
         self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
 
@@ -132,6 +136,9 @@ class Pipeline:
         self._follow_settings()
         if isinstance(item, ChunkSlice):
             item.exchange.fold(item.chunks)
+            return
+        if isinstance(item, Feedback):
+            self._judge(item)
             return
         reply = self._reply(item)
         if reply is PENDING:
@@ -214,7 +221,14 @@ class Pipeline:
             self._guard.caught("tracer", fault)
         if self._exporter is not None:
             capture = self._captures_content
-            self._exporter.add(spans.encode(description, capture_content=capture, ids=ids))
+            span = spans.encode(description, capture_content=capture, ids=ids)
+            self._judgements.remember(description.attributes.get(semconv.RESPONSE_ID), span)
+            self._exporter.add(span)
+
+    def _judge(self, feedback: Feedback) -> None:
+        if self._exporter is not None:
+            capture = self._captures_content
+            self._exporter.add(self._judgements.encode(feedback, capture_content=capture))
 
     def _call(self, exchange: Exchange, reply: Any) -> FinishedCall:
         body, sent, decision = exchange.body, exchange.sent, exchange.decision

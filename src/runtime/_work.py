@@ -1,0 +1,45 @@
+"""What the worker's thread does: it puts telemetry and the link together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime._feedback import Feedback
+from runtime._guard import Guard
+from runtime._link import forks
+from runtime._link.link import Link
+from runtime._telemetry.pipeline import Pipeline
+
+
+class Work:
+    """What the worker does: telemetry for each item, and looking after the link in between."""
+
+    def __init__(self, pipeline: Pipeline, link: Link, guard: Guard) -> None:
+        self._pipeline = pipeline
+        self._link = link
+        self._guard = guard
+
+    def handle(self, item: Any) -> None:
+        if not isinstance(item, Feedback):
+            self._link.called()
+        self._pipeline.handle(item)
+
+    def pump(self) -> float:
+        try:
+            delay_s = self._link.pump()
+        except Exception as fault:  # telemetry goes on
+            self._guard.caught("link", fault)
+            delay_s = 1.0
+        return min(delay_s, self._pipeline.pump())
+
+    def drain(self, timeout_s: float) -> bool:
+        return self._pipeline.drain(timeout_s)
+
+    def suspend(self) -> None:
+        self._link.suspend()
+        self._pipeline.suspend()
+        forks.settle()
+
+    def forget(self) -> None:
+        self._link.forget()
+        self._pipeline.forget()

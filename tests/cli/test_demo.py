@@ -47,7 +47,7 @@ class Demo:
 
     def end(self) -> tuple[str, str]:
         """Wait for its end, after which its folder is empty; return what it printed."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=180)
         assert list(self.folder.iterdir()) == []
         return out, err
 
@@ -77,6 +77,12 @@ def test_shows_what_it_claims(demo: Demo) -> None:
     ):
         [cells] = [line for line in summary if line[0] == title]
         assert len([cell for cell in cells[1:] if cell]) == 3
+    loop = out.partition("== 3.")[2]
+    for line in ("Core, after", "dormant: calls that were held back no longer fail"):
+        assert line in loop
+    others = next(line for line in loop.splitlines() if "others that were changed" in line)
+    assert others.split()[-3:] == ["0", "0", "0"]
+    assert "The rule was made: protected after" in loop
     wide = [line for line in out.splitlines() if len(line) > 80 and str(demo.folder) not in line]
     assert wide == []
 

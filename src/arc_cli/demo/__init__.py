@@ -1,5 +1,6 @@
-"""`arc demo`: Arc at work against a provider that refuses requests, first in one program, then
-in three applications behind one Arc Core. Everything runs on this machine and ends by itself."""
+"""`arc demo`: Arc at work against a provider that refuses requests: in one program, in three
+applications behind one Arc Core where a person pushes a pattern, and where nobody does anything.
+Everything runs on this machine and ends by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Sequence
 
 from arc_cli.core_client import CoreError
-from arc_cli.demo import fleet, interrupts, side_by_side, summary
+from arc_cli.demo import fleet, interrupts, loop, loop_summary, side_by_side, summary
 from arc_cli.demo.children import DemoError, Place
 from arc_cli.demo.terminal import Claims, say
 
@@ -31,10 +32,14 @@ def main(argv: Sequence[str]) -> int:
         interrupts.become_exceptions()
         with ExitStack() as ends:
             folder = tempfile.TemporaryDirectory(prefix="arc-demo-", ignore_cleanup_errors=True)
-            place = Place(Path(ends.enter_context(folder)), ends)
-            side_by_side.show(place, claims)
-            running = fleet.Fleet(place)
-            summary.show(running.applications, running.run(), claims)
+            path = Path(ends.enter_context(folder))
+            side_by_side.show(Place(path, ends), claims)
+            with ExitStack() as part:
+                pushed = fleet.Fleet(_room(path, "fleet", part))
+                summary.show(pushed.applications, pushed.run(), claims)
+            with ExitStack() as part:
+                learned = loop.Loop(_room(path, "loop", part))
+                loop_summary.show(learned.applications, learned.run(), claims)
     except (DemoError, CoreError) as problem:
         print(f"\narc demo: {problem}", file=sys.stderr)
         return 1
@@ -45,8 +50,16 @@ def main(argv: Sequence[str]) -> int:
     if code == 0:
         say(
             "",
-            "Every call that failed without Arc succeeded with it, and one pattern cured",
-            "three applications while they ran. Core's death disturbed none of them.",
+            "Every call that failed without Arc succeeded with it. One pattern of a person",
+            "cured three applications while they ran, and Core's death disturbed none of",
+            "them. Then Core learned one by itself, let go of it, and knew it again.",
         )
     say(f"That took {time.monotonic() - began:.0f} s.")
     return code
+
+
+def _room(folder: Path, name: str, ends: ExitStack) -> Place:
+    """Return a folder of a part's own; its processes end with `ends`."""
+    room = folder / name
+    room.mkdir()
+    return Place(room, ends)

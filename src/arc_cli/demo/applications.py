@@ -20,6 +20,8 @@ class Call(NamedTuple):
     error: Optional[str]
     reply: Optional[str]
     """Id of the reply; None for a call that failed."""
+    kind: str
+    """Of the traffic of part three; "" where all calls are the same."""
     set_version: int
     """Of the patterns that its Runtime held then."""
     link: str
@@ -27,13 +29,16 @@ class Call(NamedTuple):
 
 
 class Application(Child):
-    """A process that calls a model in a loop."""
+    """A process that calls a model in a loop; with `mixed`, several models in different ways."""
 
-    def __init__(self, name: str, place: Place, simulator: Simulator, core: Core) -> None:
+    def __init__(
+        self, name: str, place: Place, simulator: Simulator, core: Core, *, mixed: bool = False
+    ) -> None:
         self.calls: List[Call] = []
         super().__init__(
             name,
             "arc_cli.demo.application",
+            *(["mixed"] if mixed else []),
             place=place,
             OPENAI_BASE_URL=f"{simulator.url}/v1",
             OPENAI_API_KEY="demo",

@@ -78,3 +78,46 @@ CASES = (
 
 REASONING_REQUEST: Dict[str, Any] = {"model": "o4-mini", "messages": _HI, "top_p": 0.9}
 """What the applications send: a reasoning model knows no `top_p`, so the provider refuses it."""
+
+
+class Kind(NamedTuple):
+    """One kind of call in the traffic of part three."""
+
+    request: Dict[str, Any]
+    share: int
+    """Calls of this kind in every ten."""
+
+
+RISKY = "risky"
+TRAFFIC: Dict[str, Kind] = {
+    RISKY: Kind({"model": "atlas-2", "messages": _HI, "temperature": 0.2}, 4),
+    "default": Kind({"model": "atlas-2", "messages": _HI}, 2),
+    "small": Kind({"model": "atlas-2-mini", "messages": _HI, "temperature": 0.2}, 2),
+    "other": Kind({"model": "borealis-1", "messages": _HI, "temperature": 0.9}, 2),
+}
+"""Calls of invented models, so that nothing in Arc can know them."""
+
+NEW_RULE: Dict[str, Any] = {
+    "id": "atlas-2-only-default-temperature",
+    "endpoint": "openai.chat.completions",
+    "match": {
+        "all": [
+            {"path": "model", "op": "eq", "value": "atlas-2"},
+            {"path": "temperature", "op": "exists"},
+        ]
+    },
+    "outcome": {
+        "kind": "error",
+        "http_status": 400,
+        "body": {
+            "error": {
+                "message": "Unsupported value: 'temperature' does not support 0.2 with this model. "
+                "Only the default (1) value is supported.",
+                "type": "invalid_request_error",
+                "param": "temperature",
+                "code": "unsupported_value",
+            }
+        },
+    },
+}
+"""A rule that the provider makes, takes back, and makes again."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
 from arc_cli.demo.applications import NAMES, Application, failed
 from arc_cli.demo.cases import REASONING_REQUEST
-from arc_cli.demo.children import WAIT_S, DemoError, Place
+from arc_cli.demo.children import Place
 from arc_cli.demo.servers import Core, Simulator
 from arc_cli.demo.terminal import cut, headline, say, typed
 from arc_cli.layout import moment
@@ -23,7 +22,6 @@ _LATENCY_MS = 50.0
 """Of the provider; it sets the pace of the applications."""
 _SOME_CALLS = 20
 """Calls of each application that are waited for in each act."""
-_LOOK_EVERY_S = 0.2
 
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -57,7 +55,8 @@ class Fleet:
         headline("2. Three applications, one Arc Core")
         self._place = place
         simulator = Simulator(place, [_RULE], latency_ms=_LATENCY_MS)
-        self.core = Core(place).started()
+        # it would cure what a person shall cure here
+        self.core = Core(place, approval="manual").started()
         simulator.started()
         self.applications = [Application(name, place, simulator, self.core) for name in NAMES]
 
@@ -106,7 +105,7 @@ class Fleet:
             current = [r for r in runtimes if r["set_digest"] == info["pattern_set"]["digest"]]
             return (info, runtimes) if len(current) == len(NAMES) else None
 
-        info, runtimes = _until("that all Runtimes hold the set in force", look)
+        info, runtimes = self.core.wait_until("that all Runtimes hold the set in force", look)
         self._arc("status")
         say("", "Set versions that the Runtimes hold, of which that one is current:")
         for each in sorted(runtimes, key=lambda runtime: str(runtime["service"])):
@@ -125,7 +124,7 @@ class Fleet:
                 f"  {each.name:8} {len(calls):4} calls without Core, {failed(calls)} failed,"
                 f" with set version {calls[-1].set_version}"
             )
-        self.core = Core(self._place, self.core.ports).started()
+        self.core = Core(self._place, self.core.ports, approval="manual").started()
         back_at = time.time()
         say(f"Core is back after {back_at - killed_at:.1f} s, on the same ports and data.")
         self._all(1, since=back_at, link="connected")
@@ -141,7 +140,7 @@ class Fleet:
             stored = {call["response_id"] for call in self.core.calls(since=since, failed=False)}
             return True if made - {None} <= stored else None
 
-        _until("that it has the calls made without it", look)
+        self.core.wait_until("that it has the calls made without it", look)
         after_s = time.time() - outage.ended
         say(f"All {len(made)} calls made without Core are in its store, after {after_s:.1f} s.")
 
@@ -158,18 +157,6 @@ class Fleet:
 
     def _arc(self, *arguments: str) -> None:
         typed(*arguments, folder=self._place.folder, core_url=self.core.url)
-
-
-def _until(what: str, look: Callable[[], Any]) -> Any:
-    """Ask Core until it says something; it has no event for this. Raises `DemoError`."""
-    deadline = time.monotonic() + WAIT_S
-    pause = threading.Event()
-    while time.monotonic() < deadline:
-        found = look()
-        if found is not None:
-            return found
-        pause.wait(_LOOK_EVERY_S)
-    raise DemoError(f"Core did not say within {WAIT_S:g} s {what}.")
 
 
 def _ms(seconds: float) -> str:

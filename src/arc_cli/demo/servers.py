@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any, List, Sequence, Tuple
+import threading
+import time
+import urllib.request
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from arc_cli.core_client import CoreClient, TlsFiles
-from arc_cli.demo.children import Child, Place
+from arc_cli.demo.children import WAIT_S, Child, DemoError, Place
+
+LOOK_EVERY_S = 0.2
 
 _ADDRESSES = re.compile(r"grpc://\S+?:(\d+) .*http://\S+?:(\d+)/api/v1", re.DOTALL)
 
@@ -26,6 +32,24 @@ class Simulator(Child):
         self.url = self.wait_for("its start", self._announced)
         return self
 
+    def use(self, rules: Sequence[Dict[str, Any]]) -> None:
+        """Refuse from now on what these rules say, and nothing else."""
+        self._control("rules", rules)
+
+    def requests(self) -> List[Dict[str, Any]]:
+        """Return the bodies of the newest requests as they arrived."""
+        return [request["json"] for request in self._control("requests")["requests"]]
+
+    def _control(self, name: str, body: Any = None) -> Any:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(
+            f"{self.url}/_simulator/spaces/default/{name}",
+            None if body is None else json.dumps(body).encode(),
+            method="GET" if body is None else "PUT",
+        )
+        with opener.open(request) as answer:
+            return json.load(answer)
+
     def _announced(self) -> Any:
         return next((line.split()[1] for line in self.lines if line.startswith("ready ")), None)
 
@@ -33,11 +57,12 @@ class Simulator(Child):
 class Core(Child):
     """`arc core` over a folder; on any free ports, or on those of the one before it."""
 
-    def __init__(self, place: Place, ports: Tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, place: Place, ports: Tuple[int, int] = (0, 0), *, approval: str = "auto"
+    ) -> None:
         command = ["arc_cli", "core", "--data", str(place.folder / "core")]
         command += ["--port", str(ports[0]), "--http-port", str(ports[1])]
-        # it would cure what the demo wants to cure by hand
-        command += ["--approval", "manual"]
+        command += ["--approval", approval]
         super().__init__("arc core", *command, place=place)
         self.ports = ports
 
@@ -64,6 +89,19 @@ class Core(Child):
     def calls(self, **parameters: Any) -> List[Any]:
         """Return the calls that it has stored; raises `CoreError`."""
         return list(self._client().pages("/calls", "calls", limit=1000, **parameters))
+
+    def wait_until(
+        self, what: str, look: Callable[[], Optional[Any]], within_s: float = WAIT_S
+    ) -> Any:
+        """Ask until `look` finds something; Core has no event for this. Raises `DemoError`."""
+        deadline = time.monotonic() + within_s
+        pause = threading.Event()
+        while time.monotonic() < deadline:
+            found = look()
+            if found is not None:
+                return found
+            pause.wait(LOOK_EVERY_S)
+        raise DemoError(f"Core did not say within {within_s:g} s {what}.")
 
     def _client(self) -> CoreClient:
         return CoreClient(self.url, None, TlsFiles({}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from contextlib import ExitStack
 from typing import Any, Dict, List, Tuple
 
@@ -29,34 +28,27 @@ def show(place: Place, claims: Claims) -> None:
             f"A provider simulator is at {simulator.url};",
             "it refuses what real providers have refused.",
         )
-        without, protected = (_run(place, simulator.url, name) for name in ("without", "with"))
+        without, protected = (_run(place, simulator, name) for name in ("without", "with"))
     _compare(without, protected, claims)
     _measured(protected, claims)
 
 
-def _run(place: Place, url: str, name: str) -> Dict[str, Any]:
+def _run(place: Place, simulator: Simulator, name: str) -> Dict[str, Any]:
     env = environment(
         place.folder,
-        OPENAI_BASE_URL=f"{url}/v1",
+        OPENAI_BASE_URL=f"{simulator.url}/v1",
         OPENAI_API_KEY="demo",
         ARC_DISABLE="1" if name == "without" else "0",
         ARC_ENDPOINT="",
         ARC_LOG_LEVEL="WARNING",
     )
-    before = len(_recorded(url))
+    before = len(simulator.requests())
     done = run("arc_cli.demo.program", folder=place.folder, env=env)
     if done.code:
         raise DemoError(f"The program {name} Arc ended with code {done.code}.\n{done.err}")
     report: Dict[str, Any] = json.loads(done.out)
-    report["sent"] = [request["json"] for request in _recorded(url)[before:]]
+    report["sent"] = simulator.requests()[before:]
     return report
-
-
-def _recorded(url: str) -> List[Dict[str, Any]]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{url}/_simulator/spaces/default/requests") as answer:
-        requests: List[Dict[str, Any]] = json.load(answer)["requests"]
-    return requests
 
 
 def _compare(without: Dict[str, Any], protected: Dict[str, Any], claims: Claims) -> None:

@@ -1,4 +1,4 @@
-"""Part three: a provider makes a rule, takes it back and makes it again, and nobody does a thing."""
+"""Part three: a provider makes a rule, takes it back, makes it again; nobody does a thing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from arc_cli.layout import moment
 _LATENCY_MS = 25.0
 """Of the provider; it sets the pace of the applications."""
 _SOME_CALLS = 20
+SETTLED_S = 2.0
+"""After this, a pattern is in force everywhere, on a busy machine as well."""
 _LEARNED_WITHIN_S = 30.0
 _LET_GO_WITHIN_S = 60.0
 """What is held back from a fix decides about it: 2 % of the calls, and half of them in the end."""
@@ -158,9 +160,10 @@ class Loop:
 
     def _quiet(self, since: float) -> None:
         """Let the applications make some calls with the fix in force."""
+        settled = since + SETTLED_S
         for each in self.applications:
-            each.wait_for_calls(2 * _SOME_CALLS, since=since)
-        calls = [call for each in self.applications for call in each.between(since)]
+            each.wait_for_calls(2 * _SOME_CALLS, since=settled)
+        calls = [call for each in self.applications for call in each.between(settled)]
         say(f"  {len(calls)} calls later: {failed(calls)} failed.")
 
     def _arc(self, *arguments: str) -> None:

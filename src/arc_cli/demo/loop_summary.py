@@ -6,14 +6,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from arc_cli.demo.applications import Application, Call, failed
 from arc_cli.demo.cases import RISKY
-from arc_cli.demo.loop import Seen
+from arc_cli.demo.loop import SETTLED_S, Seen
 from arc_cli.demo.terminal import Claims, say
 from arc_cli.layout import moment, table
 
 _PUSHED_WITHIN_S = 10.0
 """After the tenth failure, until a fix is on trial; on a quiet machine it takes two seconds."""
-_SETTLED_S = 2.0
-"""After this, a pattern is in force everywhere, on a busy machine as well."""
 
 
 def show(applications: Sequence[Application], seen: Seen, claims: Claims) -> None:
@@ -34,8 +32,8 @@ def _column(application: Application, seen: Seen, claims: Claims) -> List[Tuple[
     risky = [call for call in calls if call.kind == RISKY]
     needless = [c for c in calls if c.kind != RISKY and _changed(by_reply, c)]
     before = _between(risky, acts.rule_made, acts.protected)
-    after = _between(risky, acts.protected + _SETTLED_S, acts.rule_gone)
-    again = _between(risky, acts.protected_again + _SETTLED_S, float("inf"))
+    after = _between(risky, acts.protected + SETTLED_S, acts.rule_gone)
+    again = _between(risky, acts.protected_again + SETTLED_S, float("inf"))
     unprotected = [
         record
         for record in records.values()
@@ -68,13 +66,13 @@ def _column(application: Application, seen: Seen, claims: Claims) -> List[Tuple[
 
 
 def _relapse(risky: List[Call], seen: Seen) -> List[Call]:
-    return _between(risky, seen.acts.rule_again, seen.acts.protected_again + _SETTLED_S)
+    return _between(risky, seen.acts.rule_again, seen.acts.protected_again + SETTLED_S)
 
 
 def _protected(at: float, seen: Seen) -> bool:
     acts = seen.acts
-    return acts.protected + _SETTLED_S < at < acts.rule_gone or (
-        acts.protected_again + _SETTLED_S < at
+    return acts.protected + SETTLED_S < at < acts.rule_gone or (
+        acts.protected_again + SETTLED_S < at
     )
 
 

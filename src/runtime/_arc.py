@@ -115,9 +115,9 @@ class Arc:
         if settings.disable:
             return
         _log.set_level(settings.log_level)
-        enforcing = self._interception.enforcing = settings.mode == "enforce"
-        heals = settings.heal and enforcing
-        self._interception.healer = Healer(settings.policy, self._guard) if heals else None
+        self._interception.enforcing = settings.mode == "enforce"
+        healer = Healer(settings.policy, self._guard) if settings.heals else None
+        self._interception.healer = healer
         self._pipeline.settings = self._link.settings = settings
         if not self._enabled:
             self._enabled = True

@@ -6,6 +6,8 @@ import contextvars
 from typing import Any, Mapping, NamedTuple, Optional, Protocol, Sequence
 
 from arc_protocol.patterns import Decision, PatternSet
+from arc_protocol.patterns.allocation import TREATED
+from arc_protocol.patterns.decision import Assignment
 
 
 class Reading(NamedTuple):
@@ -73,8 +75,17 @@ class Healing(NamedTuple):
     error: CallError
     """That of the first attempt."""
     fix: Mapping[str, Any]
-    """What was to be changed, as a fix of the pattern language."""
+    """What was to be changed, as a fix of the pattern language; empty for the same call again."""
     outcome: str = FAILED
+    assignment: Optional[Assignment] = None
+    """The arm of the pattern on trial whose fix this was, or was compared with."""
+
+    @property
+    def attempt(self) -> str:
+        """What was tried: the cure that the error names, the fix on trial, or the same again."""
+        if self.assignment is None:
+            return "repair"
+        return "rescue" if self.assignment.arm == TREATED else "retry"
 
 
 class FinishedCall:

@@ -122,8 +122,8 @@ SETTINGS: Tuple[Setting, ...] = (
         "ARC_HEAL",
         False,
         _switch,
-        "1: a request that was refused with a 4xx whose error names the cure is repaired, within "
-        "the policy, and sent again, once",
+        "1: a request that was refused with a 4xx is sent again, once: repaired as its error says, "
+        "within the policy, or to try a fix of Arc Core",
     ),
     Setting(
         "policy",
@@ -175,6 +175,11 @@ class Settings:
             return self.__dict__["values"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+    @property
+    def heals(self) -> bool:
+        """Whether calls that failed are sent again where that may help."""
+        return bool(self.heal) and self.mode == "enforce"
 
     def receiver(self) -> Optional[_endpoint.Endpoint]:
         """Return the endpoint, parsed; None when there is none."""

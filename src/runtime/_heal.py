@@ -1,24 +1,32 @@
-"""Healing in the call: what the provider refused is repaired as its error says, and sent again."""
+"""Healing in the call: what the provider refused is changed and sent again, at most once.
+
+Either with the fix of a pattern of Core that is tried on such calls, and then by a coin with or
+without it, or as the error itself says.
+"""
 
 from __future__ import annotations
 
 from time import perf_counter
 from typing import Any, Mapping, Optional
 
+from arc_protocol.patterns.allocation import RESCUE, TREATED
+from arc_protocol.patterns.decision import Assignment
 from runtime._calls import FORBIDDEN, CallError, Healing
 from runtime._flow import Exchange, call_error
 from runtime._guard import Guard
 
+Request = Mapping[str, Any]
+
 
 class Healer:
-    """Finds the repair of a refused request; there is one only while healing is on."""
+    """Finds what to send instead of a refused request; there is one only while healing is on."""
 
     def __init__(self, policy: str, guard: Guard) -> None:
         self._policy = policy
         self._guard = guard
 
-    def repair(self, exchange: Exchange, error: BaseException) -> Optional[Mapping[str, Any]]:
-        """Return the request to send instead; None unless the error names a cure within the policy.
+    def repair(self, exchange: Exchange, error: BaseException) -> Optional[Request]:
+        """Return the request to send instead; None, as nearly always, for none.
 
         Notes in the exchange what is tried. Never raises: it runs between the application and its
         exception.
@@ -27,16 +35,26 @@ class Healer:
             return None
         try:
             started_at = perf_counter()
-            found = self._repair(exchange, call_error(error))
+            found = self._found(exchange, call_error(error))
             exchange.sent_at += perf_counter() - started_at  # it counts as time that Arc took
             return found
         except Exception as fault:
+            exchange.healing = None
             self._guard.caught("heal", fault)
             return None
 
-    def _repair(self, exchange: Exchange, error: CallError) -> Optional[Mapping[str, Any]]:
+    def _found(self, exchange: Exchange, error: CallError) -> Optional[Request]:
         if error.status is None or not 400 <= error.status < 500:
             return None
+        found = _rescued(exchange, error) or self._repaired(exchange, error)
+        # the SDK has been told whether to expect a stream
+        if found is not None and found.get("stream") != exchange.sent.get("stream"):
+            exchange.healing = None
+            return None
+        return found
+
+    def _repaired(self, exchange: Exchange, error: CallError) -> Optional[Request]:
+        """Return the request with the cure that the error names, if the policy lets it."""
         # A program whose calls are not refused never spends the time for these.
         from arc_protocol.cures import ErrorFacts, propose
         from arc_protocol.patterns.fixes import compile_fix
@@ -51,9 +69,41 @@ class Healer:
         if refusal(best.fix, self._policy) is not None:
             exchange.healing = Healing(error, best.fix, FORBIDDEN)
             return None
-        body, _ = compile_fix(best.fix, "fix").apply(sent, {})
-        # the SDK has been told whether to expect a stream
-        if body.get("stream") != sent.get("stream"):
-            return None
         exchange.healing = Healing(error, best.fix)
+        body, _ = compile_fix(best.fix, "fix").apply(sent, {})
         return body
+
+
+def _rescued(exchange: Exchange, error: CallError) -> Optional[Request]:
+    """Return the request with the fix of a pattern on trial, or as it was to compare with."""
+    assignment = None if exchange.decision is None else exchange.decision.assignment
+    if assignment is None or assignment.stage != RESCUE:
+        return None
+    pattern, allocation = assignment.pattern, assignment.pattern.allocation
+    if allocation is None or allocation.over or not _of_the_request(error):
+        return None
+    sent = exchange.sent
+    try:
+        fixed, _ = pattern.then.apply(sent, {})
+    except Exception:  # the fix does not fit this request, which is no fault of ours
+        return None
+    if fixed is sent or fixed == sent:
+        return None
+    # as it would be sent if the pattern were in force: it may run into the next known failure
+    further = exchange.patterns.decide(exchange.server.provider, exchange.api.operation, fixed)
+    if further is not None:
+        fixed = further.body
+    arm = allocation.toss()
+    treated = arm == TREATED
+    drawn = Assignment(pattern, RESCUE, arm, allocation.probability)
+    exchange.healing = Healing(error, pattern.fix if treated else {}, assignment=drawn)
+    return fixed if treated else sent
+
+
+def _of_the_request(error: CallError) -> bool:
+    """Tell whether a change of the request may help: not against a rate limit or a wrong key."""
+    from arc_protocol.cures.facts import ErrorFacts, opened
+    from arc_protocol.cures.kinds import INVALID_REQUEST, error_kind
+
+    facts = opened(ErrorFacts(error.status, error.code, error.param, message=error.message))
+    return error_kind(facts, error.type) == INVALID_REQUEST

@@ -169,8 +169,8 @@ def test_outcomes_are_counted(start: Any, space: Any, client: openai.OpenAI) -> 
     assert arc.flush(10)
     with urllib.request.urlopen(str(arc.metrics_url)) as answer:
         text = answer.read().decode()
-    assert 'arc_heals_total{outcome="healed"} 1.0' in text
-    assert 'arc_heals_total{outcome="failed"} 1.0' in text
+    assert 'arc_heals_total{attempt="repair",outcome="healed"} 1.0' in text
+    assert 'arc_heals_total{attempt="repair",outcome="failed"} 1.0' in text
 
 
 def test_connection_error_is_not_healed(start: Any, receiver: Receiver) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from arc_core.detection.failures import TRANSIENT, Failed, kind_of
+from arc_core.detection.failures import Failed, kind_of
 from arc_core.learner.names import name
 from arc_core.learner.recorded import examples
 from arc_core.learning import Candidate, Example, Trial, learn, trial
@@ -20,6 +20,7 @@ from arc_core.rollout.controller import LEARNER
 from arc_core.rollout.overlap import matches, overlap
 from arc_core.storage import CallStore, Row
 from arc_protocol import cures
+from arc_protocol.cures.kinds import TRANSIENT
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.patterns.pattern import content_hash

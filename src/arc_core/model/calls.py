@@ -101,7 +101,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("failure_signature", Kind.NAME, "the same for all that failed alike; empty: healthy"),
     Column("error_template", Kind.NAME, "the provider's words without what differs between calls"),
     Column("rollout_id", Kind.NAME, "trial that drew lots for the call, NAME@REVISION"),
-    Column("rollout_stage", Kind.NAME, "shadow, canary or active"),
+    Column("rollout_stage", Kind.NAME, "shadow, rescue, canary or active"),
     Column("rollout_arm", Kind.NAME, "treated, control or shadow"),
     Column("rollout_probability", Kind.NUMBER, "of being treated, from 0 to 1", nullable=True),
     Column("heal_outcome", Kind.NAME, "healed: its error was that of a first attempt; failed; ..."),

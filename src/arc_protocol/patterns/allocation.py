@@ -16,12 +16,14 @@ from arc_protocol.patterns.limits import show
 WHOLE = 1 << 32
 """`treat` of an allocation that treats every call."""
 
-SHADOW, CANARY, ACTIVE = "shadow", "canary", "active"
-STAGES = (SHADOW, CANARY, ACTIVE)
-"""Matched only; tried on a share of the calls; in force but for a few that are held back."""
+SHADOW, RESCUE, CANARY, ACTIVE = "shadow", "rescue", "canary", "active"
+STAGES = (SHADOW, RESCUE, CANARY, ACTIVE)
+"""Matched only; tried on calls that have failed; tried on a share of the calls; in force but for a
+few that are held back."""
 
 TREATED, CONTROL = "treated", "control"
-"""Arms: with the fix, without it. In the stage shadow every call is in the arm `shadow`."""
+"""Arms: with the fix, without it. In the stage shadow every call is in the arm `shadow`; so it is
+in rescue, until the coin is tossed for a call that has failed."""
 
 
 class Allocation(NamedTuple):
@@ -73,8 +75,11 @@ class Allocation(NamedTuple):
             and time.time() * 1000 > self.valid_until_ms
         )
 
-    def arm(self) -> str:
-        """Toss the coin for one call."""
-        if self.stage == SHADOW:
-            return SHADOW
+    @property
+    def watches(self) -> bool:
+        """Whether calls are sent as they are."""
+        return self.stage in (SHADOW, RESCUE)
+
+    def toss(self) -> str:
+        """Toss the coin for one call; return its arm."""
         return TREATED if random.getrandbits(32) < self.treat else CONTROL

@@ -17,7 +17,7 @@ from typing import (
     Tuple,
 )
 
-from arc_protocol.patterns.allocation import ACTIVE, CANARY, SHADOW, TREATED
+from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, SHADOW, TREATED
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
@@ -36,7 +36,7 @@ Decide = Callable[[Mapping[str, Any]], Optional["Decision"]]
 """Matches and fixes a request; None when nothing matched and nothing failed."""
 
 
-_WEIGHT = {SHADOW: 0, ACTIVE: 1, CANARY: 2}
+_WEIGHT = {SHADOW: 0, ACTIVE: 1, RESCUE: 2, CANARY: 3}
 """What comes first when several trials match a call, by stage."""
 
 
@@ -121,7 +121,7 @@ def settle(
     assignment: Optional[Assignment] = None
     while hits:
         changed = False
-        trial = _trial(hits) if assignment is None or assignment.arm == SHADOW else None
+        trial = _trial(hits) if assignment is None or assignment.stage == SHADOW else None
         for hit in hits:
             pattern = hit.pattern
             done.add(hit.rank)
@@ -177,7 +177,9 @@ def _trial(hits: Iterable[Candidate]) -> Optional[Pattern]:
 def _assign(pattern: Pattern) -> Assignment:
     allocation = pattern.allocation
     assert allocation is not None
-    return Assignment(pattern, allocation.stage, allocation.arm(), allocation.probability)
+    if allocation.watches:
+        return Assignment(pattern, allocation.stage, SHADOW, 0.0)
+    return Assignment(pattern, allocation.stage, allocation.toss(), allocation.probability)
 
 
 def compile_alone(

@@ -138,6 +138,7 @@ class Hello(google.protobuf.message.Message):
     HAVE_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
     REJECTED_FIELD_NUMBER: builtins.int
+    HEALS_FIELD_NUMBER: builtins.int
     runtime_id: builtins.str
     """The arc.runtime.id of its telemetry: one per process, a new one after a fork."""
     runtime_version: builtins.str
@@ -149,6 +150,8 @@ class Hello(google.protobuf.message.Message):
     python: builtins.str
     policy: builtins.str
     """What pushed patterns may change: safe, content, all or none."""
+    heals: builtins.bool
+    """Whether it sends calls that have failed once more: patterns on trial can then rescue them."""
     @property
     def sdks(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Version by name of each LLM SDK that is loaded."""
@@ -175,9 +178,10 @@ class Hello(google.protobuf.message.Message):
         have: global___SetId | None = ...,
         policy: builtins.str = ...,
         rejected: collections.abc.Iterable[global___Verdict] | None = ...,
+        heals: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["have", b"have"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["have", b"have", "host", b"host", "language_version", b"language_version", "pid", b"pid", "policy", b"policy", "python", b"python", "rejected", b"rejected", "runtime_id", b"runtime_id", "runtime_version", b"runtime_version", "sdks", b"sdks", "service", b"service"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["have", b"have", "heals", b"heals", "host", b"host", "language_version", b"language_version", "pid", b"pid", "policy", b"policy", "python", b"python", "rejected", b"rejected", "runtime_id", b"runtime_id", "runtime_version", b"runtime_version", "sdks", b"sdks", "service", b"service"]) -> None: ...
 
 global___Hello = Hello
 
@@ -229,6 +233,8 @@ class Verdict(google.protobuf.message.Message):
         """Not understood, over a limit or against the Runtime's policy; its version before stays."""
         OVERRIDDEN: Verdict._State.ValueType  # 3
         """The application has registered a pattern of the same name, which goes first."""
+        DISABLED: Verdict._State.ValueType  # 4
+        """In force until it made Arc stumble several times; out of force there until a new revision."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: Verdict.State.ValueType  # 0
@@ -238,6 +244,8 @@ class Verdict(google.protobuf.message.Message):
     """Not understood, over a limit or against the Runtime's policy; its version before stays."""
     OVERRIDDEN: Verdict.State.ValueType  # 3
     """The application has registered a pattern of the same name, which goes first."""
+    DISABLED: Verdict.State.ValueType  # 4
+    """In force until it made Arc stumble several times; out of force there until a new revision."""
 
     NAME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int

@@ -25,6 +25,8 @@ _SETTINGS = (
     "endpoint",
     "api_key",
     "policy",
+    "heal",
+    "mode",
     "cache_dir",
     "service_name",
     "tls_ca",

@@ -18,7 +18,12 @@ Identity = Mapping[str, Union[str, int]]
 
 
 def hello(
-    identity: Identity, sdks: Iterable[str], holding: Holding, overridden: Iterable[str]
+    identity: Identity,
+    sdks: Iterable[str],
+    holding: Holding,
+    overridden: Iterable[str],
+    *,
+    heals: bool,
 ) -> sync_pb2.FromRuntime:
     """Say who this is and what it has."""
     message = sync_pb2.Hello(
@@ -32,6 +37,7 @@ def hello(
         sdks=_versions(sdks),
         policy=holding.policy,
         rejected=_verdicts(holding, overridden),
+        heals=heals,
     )
     if holding.id is not None:
         message.have.CopyFrom(_encoded(holding.id))

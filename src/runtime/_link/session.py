@@ -133,7 +133,8 @@ class Session:
             self.state = "connecting"
         tls = TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key)
         hello = reports.hello(
-            self._identity(), self._sdks, self._shelf.holding, self._shelf.overridden()
+            *(self._identity(), self._sdks, self._shelf.holding, self._shelf.overridden()),
+            heals=settings.heals,
         )
         try:
             heard = stream.open(endpoint, tls, settings.api_key, hello)

@@ -119,6 +119,8 @@ def _decision(call: FinishedCall) -> Dict[str, Any]:
 
 def _rollout(call: FinishedCall) -> Dict[str, Any]:
     assignment = None if call.decision is None else call.decision.assignment
+    if call.healing is not None and call.healing.assignment is not None:
+        assignment = call.healing.assignment
     if assignment is None:
         return {}
     pattern = assignment.pattern
@@ -165,9 +167,9 @@ def _healing(call: FinishedCall) -> Dict[str, Any]:
     healing = call.healing
     if healing is None:
         return {}
-    told = {
+    told: Dict[str, Any] = {
         semconv.ARC_HEAL_OUTCOME: healing.outcome,
-        semconv.ARC_HEAL_FIX: json.dumps(healing.fix),
+        semconv.ARC_HEAL_FIX: json.dumps(healing.fix) if healing.fix else None,
     }
     error = healing.error
     if error == call.error:

@@ -52,8 +52,8 @@ class Metrics:
         )
         self._heals = Counter(
             "arc_heals",
-            "Calls that had failed and were, or might not be, sent again, by outcome",
-            ["outcome"],
+            "Calls that had failed and were, or might not be, sent again, by attempt and outcome",
+            ["attempt", "outcome"],
             registry=registry,
         )
         self._dropped = Counter(
@@ -95,7 +95,7 @@ class Metrics:
         if call.error is not None:
             self._errors.labels(call.error.type).inc()
         if call.healing is not None:
-            self._heals.labels(call.healing.outcome).inc()
+            self._heals.labels(call.healing.attempt, call.healing.outcome).inc()
         for direction, name in (
             ("input", semconv.USAGE_INPUT_TOKENS),
             ("output", semconv.USAGE_OUTPUT_TOKENS),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from arc_core.detection.failures import TRANSIENT, Failed, identify, kind_of
+from arc_core.detection.failures import Failed, identify, kind_of
+from arc_protocol.cures.kinds import TRANSIENT
 
 WORDS = "Unsupported value: 'temperature' does not support 0.2 with this model."
 

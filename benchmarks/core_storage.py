@@ -52,12 +52,12 @@ def bodies(rng: random.Random, count: int = 4000) -> list[str]:
 
 
 class Calls:
-    """Makes up calls that started evenly over the last day, four of a hundred failing."""
+    """Makes up calls that started evenly over a day up to now, four of a hundred failing."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, spread_s: int = 86_400) -> None:
         self._rng = random.Random(7)
         self._bodies = bodies(self._rng)
-        self._step_us = timedelta(days=1) // timedelta(microseconds=1) // total
+        self._step_us = spread_s * 1_000_000 // total
         self._now = int(time.time() * 1e6)
         self._time = self._now - self._step_us * total
         self.trace_ids: list[str] = []

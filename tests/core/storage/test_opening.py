@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from arc_core.storage import CallQuery, StoreCorruptError, StoreError, open_call_store
+from arc_core.storage.engines import chdb
 from arc_core.storage.schema import MIGRATIONS, TABLES
 from core.call_records import DAY, NOW, PROJECT, batch, record
 from core.clickhouse_server import ClickHouseServer, clickhouse_server, free_port
@@ -124,6 +125,23 @@ def test_a_store_of_the_first_version_gets_its_new_columns(
     served.close()
     test_tables_have_the_columns_of_the_model(server, served)
     assert "by_arrival" in ask(server, f"SHOW CREATE TABLE {database(served)}.calls")
+
+
+def test_an_older_folder_gets_the_settings_of_today(tmp_path: Path) -> None:
+    """How parts are merged decides what a call costs, so it must not depend on a store's age."""
+    open_call_store(None, tmp_path).close()
+    older = chdb.connect("chdb", tmp_path, memory_limit_mb=1000)
+    for table in TABLES:
+        older.command(f"ALTER TABLE arc.{table} RESET SETTING merge_selector_base")
+    older.command("TRUNCATE TABLE arc.schema_version")
+    older.command("INSERT INTO arc.schema_version SELECT 2, now()")
+    older.close()
+
+    open_call_store(None, tmp_path).close()
+    migrated = chdb.connect("chdb", tmp_path, memory_limit_mb=1000)
+    made = {table: migrated.query(f"SHOW CREATE TABLE arc.{table}", {}) for table in TABLES}
+    migrated.close()
+    assert all(b"merge_selector_base = 10" in each for each in made.values()), made
 
 
 def test_a_newer_schema_is_refused(server: ClickHouseServer, served: Place) -> None:

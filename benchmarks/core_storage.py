@@ -92,7 +92,7 @@ class Calls:
                 "fix_diff": "", "attributes": '{"server.address": "api.openai.com"}',
                 "failure_kinds": [], "failure_signature": error[1] or "other" if error else "",
                 "error_template": error[3] if error else "", "rollout_id": "", "rollout_stage": "",
-                "rollout_arm": "", "request": REQUEST,
+                "rollout_arm": "", "heal_outcome": "", "request": REQUEST,
                 "body": rng.choice(self._bodies),
             }  # fmt: skip
             batch.append([values.get(column.name) for column in COLUMNS])

@@ -38,7 +38,7 @@ def cured(case: Dict[str, Any]) -> bool:
     return known and bool(fixed == apply(case["fix"]["ops"], request))
 
 
-@pytest.mark.parametrize(("half", "at_least"), [("developed on", 47), ("unseen", 42)])
+@pytest.mark.parametrize(("half", "at_least"), [("developed on", 47), ("unseen", 46)])
 def test_most_errors_of_the_catalogue_name_their_cure(half: str, at_least: int) -> None:
     """As many of the documented errors as ever before get a first cure that works."""
     good: List[str] = [name for name in sorted(HALVES[half]) if cured(CASES[name])]

@@ -21,6 +21,7 @@ SAFE: Dict[str, Any] = {
     "within a parameter": {"reasoning": {"effort": "low", "summary": None}},
     "removal": {"top_p": None, "user": None, "metadata.draft": None},
     "renaming": {"max_tokens": {"rename": "max_completion_tokens"}},
+    "moving": {"reasoning_effort": {"move": "reasoning.effort"}},
     "several operations": {"stop": {"chain": [{"limit": 4}, {"dedupe": "x"}]}},
     "joined roles": {"messages": {"repair": "consecutive_roles"}},
     "a schema": {"tools[*].function.parameters": {"repair": "strict_schema"}},
@@ -55,6 +56,7 @@ CONTENT: Dict[str, Any] = {
         "messages": {"drop": {"where": {"a": 1}, "if_emptied": ["Obey"]}}
     },
     "a parameter as content": {"metadata": {"rename": "system"}},
+    "a parameter moved into content": {"metadata": {"move": "messages[0].content"}},
     "anywhere": {"**.description": None},
     "new marks": {"messages[0].cache_control": {"type": "ephemeral"}},
 }
@@ -63,6 +65,7 @@ ALL: Dict[str, Any] = {
     "the model in a table": {"model": {"map": {"a": "b"}}},
     "removal of the model": {"model": None},
     "renaming to the model": {"user": {"rename": "model"}},
+    "moving to the model": {"user.name": {"move": "model"}},
     "routing": {"provider.order": ["elsewhere"]},
     "the model anywhere": {"**.model": None},
     "a tool's address": {"tools[0].server_url": "https://elsewhere"},

@@ -10,7 +10,13 @@ import re
 from typing import Any, Iterator, List, NamedTuple, Tuple
 
 from arc_protocol.cures.view import Cure, Fix, View, strong
-from arc_protocol.patterns.conversation import blocks, content_key, messages_of, role, text_of
+from arc_protocol.patterns.conversation import (
+    blocks,
+    content_key,
+    kind,
+    messages_of,
+    text_of,
+)
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 
 HISTORIES = ("messages", "input", "contents")
@@ -51,7 +57,8 @@ _REPAIRS = (
         {"repair": "tool_pairs"},
     ),
     _Repair(
-        r"alternat|consecutive|same role|comes immediately after|multiple .{0,20}messages|in a row",
+        r"alternat|consecutive|successive|same role|comes immediately after|"
+        r"multiple .{0,20}messages|in a row",
         ("consecutive_same_role", "function_call_turn_not_after_user"),
         {"repair": "consecutive_roles"},
     ),
@@ -95,87 +102,11 @@ def repairs(view: View) -> Iterator[Cure]:
                 yield strong({path: one.repair}, f'"{found[0]}", and the {path} show it')
 
 
-def roles(view: View) -> Iterator[Cure]:
-    """A role that the words refuse, or an order of roles that they ask for."""
-    for path, messages in histories(view):
-        used = [role(message) for message in messages]
-        yield from _refused_roles(view, path, used)
-        first_must_be_user = view.says(
-            r"first (?:message|content|turn)|(?:start|"
-            r"begin) with (?:an? )?(?:message with )?(?:role )?[\"'`]?user"
-        )
-        if first_must_be_user and next((one for one in used if one != "system"), "user") != "user":
-            opening = {
-                "role": "user",
-                content_key(messages[0]): _texts(messages[0], "(conversation start)"),
-            }
-            yield strong({path: {"prepend": opening}}, f'"{first_must_be_user[0]}"')
-        ends = view.says(
-            r"prefill|(?:end|last)\w* (?:with|message|role|turn)[\w ,]*[\"'`]?user|"
-            r"last (?:role|message)"
-        )
-        if ends and used[-1] in ("assistant", "model"):
-            yield from _endings(view, path, ends[0])
-
-
-def _texts(like: Any, text: str) -> Any:
-    key = content_key(like)
-    if key == "parts" or (
-        blocks(like) and isinstance(blocks(like)[0], dict) and "type" not in blocks(like)[0]
-    ):
-        return [{"text": text}]
-    return text
-
-
-def _endings(view: View, path: str, said: str) -> Iterator[Cure]:
-    if view.says(r"\bprefix"):
-        yield strong({f"{path}[-1].prefix": True}, f'"{said}"')
-    instruction = "Begin your reply with exactly: {prefill}"
-    yield strong({path: {"repair": {"prefill": {"instruction": instruction}}}}, f'"{said}"')
-
-
-def _refused_roles(view: View, path: str, used: List[object]) -> Iterator[Cure]:
-    if not view.says(r"role|(?:system|developer) (?:message|instruction|prompt)"):
-        return
-    if not view.says(
-        r"not (?:be )?(?:support|allow|accept|permit|enabled|valid)|unexpected|unsupported|"
-        r"invalid|unknown|"
-        r"one of|input should be|must be|unrecogni"
-    ):
-        return
-    named = [one for one in ("system", "developer") if one in used]
-    refused = [
-        one for one in named if re.search(rf"\b{one}\b", view.low) and not _allowed(view, one)
-    ]
-    if not refused and named and view.says(r"messages[\[.\d\]*]*\.role|\broles?\b"):
-        refused = [one for one in named if not _allowed(view, one)]
-    if not refused:
-        return
-    where = {"role": {"in": refused}}
-    because = f"the role {refused[0]} is not accepted"
-    if view.says(r"top-level [`'\"]?system|[`'\"]system[`'\"] parameter"):
-        yield strong({path: {"hoist": {"where": where, "to": "system"}}}, because)
-    if refused == ["developer"]:
-        yield strong({path: {"each": {"where": where, "fix": {"role": "system"}}}}, because)
-    to_user = {"each": {"where": where, "fix": {"role": "user"}}}
-    joined = {"repair": {"consecutive_roles": {"role": "user"}}}
-    yield strong({path: {"chain": [to_user, joined]}}, because)
-
-
-def _allowed(view: View, name: str) -> bool:
-    """Tell whether the words list a role among those that may be used."""
-    word = r"[\"'`]?\w+[\"'`]?"
-    listed = view.says(
-        r"(?:one of|should be|must be|allowed|supported values?(?: are)?|expected)[: ]*[\[({]?"
-        rf"({word}(?:(?:, | or | and |, or ){word})+)"
-    )
-    return listed is not None and re.search(rf"\b{name}\b", listed[1], re.IGNORECASE) is not None
-
-
 def empty_contents(view: View) -> Iterator[Cure]:
     """Messages or blocks without text."""
     said = view.says(
-        r"non-?empty|\bempty\b|\bblank\b|whitespace|minimum length|too short|at least 1 char"
+        r"non-?empty|\bempty\b|\bblank\b|whitespace|minimum length|too short|at least 1 char|"
+        r"length greater than or equal to 1|either [\"'`]?content|must have (?:some )?content"
     )
     if said is None:
         return
@@ -187,8 +118,10 @@ def empty_contents(view: View) -> Iterator[Cure]:
         trailing = view.says("trailing whitespace")
         if trailing and text_of(messages[-1].get(key)) != text_of(messages[-1].get(key)).rstrip():
             yield strong({f"{path}[-1].{key}": {"strip": "right"}}, because)
-        empty = {key: {"matches": r"^\s*$"}}
-        if any(isinstance(m.get(key), str) and not m[key].strip() for m in _mappings(messages)):
+        empty: Any = {key: {"matches": r"^\s*$"}}
+        if any("tool_calls" in one for one in _mappings(messages)):
+            empty["tool_calls"] = {"exists": False}
+        if any(_is_silent(one, key) for one in _mappings(messages)):
             merged = {"repair": "consecutive_roles"}
             yield strong({path: {"chain": [{"drop": {"where": empty}}, merged]}}, because)
         if any(_is_blank(block) for message in messages for block in blocks(message)):
@@ -196,6 +129,11 @@ def empty_contents(view: View) -> Iterator[Cure]:
             stand_in = {"type": "text", "text": "."} if typed else {"text": "."}
             drop = {"drop": {"where": {"text": {"matches": r"^\s*$"}}, "if_emptied": [stand_in]}}
             yield strong({f"{path}[*].{key}": drop}, because)
+
+
+def _is_silent(message: Any, key: str) -> bool:
+    text = message.get(key)
+    return isinstance(text, str) and not text.strip() and "tool_calls" not in message
 
 
 def _mappings(values: List[Any]) -> List[Any]:
@@ -214,7 +152,7 @@ def extra_keys(view: View) -> Iterator[Cure]:
             str(key)
             for one in _mappings(messages)
             for key in one
-            if key not in _OWN and f"'{key}'" in view.text
+            if key not in _OWN and re.search(rf"[\"'`]{re.escape(str(key))}[\"'`]", view.text)
         }
         if names and view.says(
             "unsupported|not (?:allowed|permitted|supported)|unknown|unexpected|extra"
@@ -271,12 +209,17 @@ def bedrock_tools(view: View) -> Iterator[Cure]:
         yield strong({"toolConfig": {"tools_from": "messages"}}, "toolConfig must be defined")
 
 
-def instructions_to_user(view: View) -> Iterator[Cure]:
-    """Instructions that the model does not take."""
+def thoughts(view: View) -> Iterator[Cure]:
+    """Earlier thinking in the history is refused: leave it out."""
     said = view.says(
-        r"(?:developer|system)[ _]instruction\w* (?:is|are) not (?:enabled|supported|allowed)"
+        r"[\"'`]?(?:redacted_)?thinking[\"'`]? blocks?|reasoning (?:blocks?|content block)"
     )
-    for path in ("config.system_instruction", "systemInstruction", "system_instruction"):
-        holder = view.request.get("config") if path.startswith("config.") else view.request
-        if said and isinstance(holder, dict) and path.split(".")[-1] in holder:
-            yield strong({path: {"move_text": "contents"}}, f'"{said[0]}"')
+    refused = view.says(r"invalid|unexpected|unsupported|not (?:be )?(?:support|allow|modif|valid)")
+    for path, messages in histories(view):
+        kinds = {str(kind(block)) for message in messages for block in blocks(message)} & _THOUGHTS
+        if said and refused and kinds:
+            drop = {"drop": {"where": {"type": {"in": sorted(_THOUGHTS)}}}}
+            yield strong({f"{path}[*].{content_key(messages[0])}": drop}, f'"{said[0]}"')
+
+
+_THOUGHTS = frozenset(["thinking", "redacted_thinking"])

@@ -16,7 +16,7 @@ _RANGES = (
     rf"between {_N}[\"'`]?(?: \(\w+\))? and {_N}(?: \((exclusive)\))?",
     rf"(?:range|from|values?|interval)[\w ]{{0,40}}?:? {_N}(?: \(\w+\))? (?:to|through|"
     rf"and) {_N}(?: \((exclusive)\))?",
-    rf"[\[(]{_N} ?(?:,|\.\.\.?|-|:) ?{_N}([\])])",
+    rf"([\[(]){_N} ?(?:,|\.\.\.?|-|:) ?{_N}([\])])",
     rf"{_N} ?<=? ?\w+ ?(<=?) ?{_N}",
 )
 _HIGHS = (
@@ -42,6 +42,8 @@ _LOWS = (
 )
 _ABOVE = (rf"(?:greater than|above|higher than|larger than|more than|>) ?{_N}",)
 _POSITIVE = r"strictly positive|must be positive|positive (?:integer|number)"
+_NOT_NEGATIVE = r"non-?negative|not be negative"
+_ONE_ALONE = r"only (?:one|a single) (?!of\b)"
 
 OUTPUT_LIMITS = [
     "max_tokens",
@@ -79,21 +81,31 @@ def context_room(view: View) -> Iterator[Cure]:
     place = output_limit(view.request)
     if place is None or not is_number(place.value) or not view.says("token|context|length"):
         return
-    window = view.says(
-        rf"(?:context (?:length|window|limit|size)|maximum (?:input|sequence) length|"
-        rf"limit)(?: of the model)?"
-        rf"(?: is| of|:|) (?:only )?{_N}"
-    ) or view.says(rf"> {_N}(?: \(?(?:maximum|context|limit))?")
-    prompt = view.says(
-        rf"{_N}(?: \w+)?,? (?:tokens? )?(?:in|from|of) (?:the |your )?(?:messages|prompt|input|"
-        rf"text)"
-    ) or view.says(
-        rf"(?:prompt|messages|input)(?: \w+){{0,3}}? (?:contains?|has|is|"
-        rf"length:?)(?: at least)? {_N}"
+    sum_ = view.says(rf"{_N} \+ \d+ > {_N}")
+    window = (
+        view.says(rf"\+ \d+ > {_N}")
+        or view.says(rf"\+ [`'\"]?max_\w+[`'\"]? must be <= ?{_N}")
+        or view.says(
+            rf"(?:context (?:length|window|limit|size)|maximum (?:input|sequence) length|"
+            rf"limit)(?: of the model)?"
+            rf"(?: is| of|:|) (?:only )?{_N}"
+        )
+        or view.says(rf"> {_N}(?: \(?(?:maximum|context|limit))?")
     )
-    if prompt is None:
-        total = view.says(rf"{_N} \+ [`'\"]?max_\w+[`'\"]?") or view.says(rf"{_N} \+ \d+ >")
-        prompt = total or view.says(rf"resulted in {_N} tokens")
+    prompt = (
+        sum_
+        or view.says(
+            rf"{_N}(?: \w+)?,? (?:tokens? )?(?:in|from|of) (?:the |your )?(?:messages|prompt|"
+            rf"input|text)"
+        )
+        or view.says(rf"{_N} [`'\"]?(?:input|prompt|message)s?[`'\"]? tokens")
+        or view.says(
+            rf"(?:prompt|messages|input)(?: \w+){{0,3}}? (?:contains?|has|is|"
+            rf"length:?)(?: at least)? {_N}"
+        )
+        or view.says(rf"{_N} \+ [`'\"]?max_\w+[`'\"]?")
+        or view.says(rf"resulted in {_N} tokens")
+    )
     if window is None or prompt is None:
         yield from _quota(view, place)
         return
@@ -120,6 +132,33 @@ def _quota(view: View, place: Place) -> Iterator[Cure]:
             {place.path: {"clamp": {"high": int(granted - prompt)}}},
             f"{int(asked)} tokens were asked for, {int(granted)} are granted at once",
         )
+
+
+def room_asked_for(view: View) -> Iterator[Cure]:
+    """The reply had no room: the words ask for a higher limit."""
+    place = output_limit(view.request)
+    said = view.says(
+        r"(?:higher|larger|greater|bigger|increased?|increasing|raise|raising)(?: the| value of|"
+        r" value for| limit (?:of|for))* [`'\"]?max_\w+"
+    )
+    if said and place is not None and is_number(place.value):
+        low = max(ANSWER_LENGTH, int(2 * place.value))
+        yield strong({place.path: {"clamp": {"low": low}}}, f'"{said[0]}"')
+
+
+ANSWER_LENGTH = 4096
+"""Tokens that most replies fit in."""
+
+
+def conditional(view: View) -> Iterator[Cure]:
+    """Beyond a number something else is asked for: stay below it."""
+    said = view.says(
+        rf"[`'\"]?(\w+)[`'\"]? ?(?:>|above|greater than|larger than|over|exceeding|beyond) {_N}"
+        rf".{{0,60}}\b(?:must|requires?|only|needs?)\b"
+    )
+    place = place_of(said[1], view.request) if said else None
+    if said and place is not None and is_number(place.value) and place.value > _number(said[2]):
+        yield strong({place.path: {"clamp": {"high": _number(said[2])}}}, f'"{said[0]}"')
 
 
 def limits(view: View) -> Iterator[Cure]:
@@ -150,14 +189,13 @@ def _bounded(view: View) -> List[Place]:
 
 
 def _bounds(view: View) -> Iterator[_Bounds]:
-    text = view.low
+    text = re.sub(r"\bzero\b", "0", view.low)
     for pattern in _RANGES:
         for match in re.finditer(pattern, text):
             numbers = [_number(one) for one in match.groups() if one and re.search(r"\d", one)]
             if len(numbers) == 2 and numbers[0] < numbers[1]:
-                open_ = any(one in ("exclusive", ")", "<") for one in match.groups() if one)
-                low, high = numbers
-                yield _Bounds(low, None, None, high) if open_ else _Bounds(low, high)
+                marks = [one for one in match.groups() if one and not re.search(r"\d", one)]
+                yield _range(numbers[0], numbers[1], marks)
                 return
     for patterns, field in ((_HIGHS, "high"), (_LOWS, "low"), (_BELOW, "below"), (_ABOVE, "above")):
         for pattern in patterns:
@@ -165,6 +203,18 @@ def _bounds(view: View) -> Iterator[_Bounds]:
                 yield _Bounds()._replace(**{field: _number(match[1])})
     if re.search(_POSITIVE, text):
         yield _Bounds(above=0)
+    if re.search(_NOT_NEGATIVE, text):
+        yield _Bounds(low=0)
+    if re.search(_ONE_ALONE, text):
+        yield _Bounds(high=1)
+
+
+def _range(low: Number, high: Number, marks: List[str]) -> _Bounds:
+    """Tell which ends of a range belong to it."""
+    bounds = _Bounds(above=low) if "(" in marks and ")" not in marks else _Bounds(low=low)
+    if any(one in ("exclusive", ")", "<") for one in marks) and marks != ["(", ")"]:
+        return bounds._replace(below=high)
+    return bounds._replace(high=high)
 
 
 def _within(view: View, place: Place, bounds: _Bounds) -> Optional[Any]:
@@ -185,12 +235,13 @@ def _within(view: View, place: Place, bounds: _Bounds) -> Optional[Any]:
     if isinstance(value, LIST) and len(value) > high and place.name not in _NOT_TO_CUT:
         return {"limit": {"max": high, "keep": "called"} if place.name == "tools" else high}
     if isinstance(value, str) and len(value) > high and view.says("length|long|character|string"):
-        if place.root in ("messages", "input", "tools", "contents", "prompt", "system", "model"):
+        if place.root in _TEXTS and place.name != "description":
             return None
         return {"truncate": high}
     return None
 
 
+_TEXTS = ("messages", "input", "tools", "contents", "prompt", "system", "model", "toolConfig")
 _NOT_TO_CUT = ("messages", "contents", "input")
 
 

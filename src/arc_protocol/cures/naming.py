@@ -49,7 +49,7 @@ def names(view: View) -> Iterator[Cure]:
     """Names that must have another form."""
     if not view.says(r"\bname|pattern|alphanumeric|characters|regex"):
         return
-    shape = _shape(view)
+    shape = _shape(view) or _plain(view)
     if shape is None:
         return
     for path, also in _NAMES:
@@ -58,6 +58,20 @@ def names(view: View) -> Iterator[Cure]:
         if any(isinstance(name, str) and not compile_shape(shape, "").fits(name) for name in found):
             allowed = {"allowed": shape, "also": used} if used else shape
             yield strong({path: {"sanitize": allowed}}, f"names must look like {shape}")
+
+
+def _plain(view: View) -> Any:
+    """Answer a pattern that no shape can be written for with the narrowest one that fits it."""
+    written = re.search(r"[\"'`](\^.{1,80}\$)[\"'`]", view.text)
+    if written is None or not view.says("match"):
+        return None
+    try:
+        return _NARROW if re.search(written[1].replace("\\\\", "\\"), "a_b-9") else None
+    except re.error:
+        return None
+
+
+_NARROW = "^[a-zA-Z0-9_-]{1,64}$"
 
 
 def _shape(view: View) -> Any:

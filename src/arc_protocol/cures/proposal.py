@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, List, Mapping, Tuple
 
-from arc_protocol.cures import conversations, limits, naming, refusals, tools, values
+from arc_protocol.cures import conversations, limits, naming, refusals, roles, tools, values
 from arc_protocol.cures.facts import ErrorFacts, opened
 from arc_protocol.cures.view import Cure, Reader, View
 from arc_protocol.patterns.fixes import compile_fix
@@ -20,21 +20,30 @@ _READERS: Tuple[Reader, ...] = (
     tools.shapes,
     tools.json_with_tools,
     conversations.repairs,
-    conversations.roles,
+    roles.roles,
     conversations.empty_contents,
     conversations.extra_keys,
     conversations.words_asked_for,
     conversations.cache_marks,
     conversations.bedrock_tools,
-    conversations.instructions_to_user,
+    roles.instructions_to_user,
+    conversations.thoughts,
     limits.context_room,
+    limits.room_asked_for,
+    limits.conditional,
     refusals.replacement,
     refusals.relations,
+    refusals.emptied,
+    refusals.blank_stops,
+    values.assigned,
     limits.limits,
     values.only_default,
     values.allowed_values,
     values.types,
     values.missing,
+    refusals.advised,
+    refusals.switched_off,
+    refusals.schema_formats,
     refusals.refused,
     refusals.blamed,
 )

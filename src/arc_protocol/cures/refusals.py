@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Tuple
 
-from arc_protocol.cures.places import Place, place_of, snake
+from arc_protocol.cures.places import FOLDERS, Place, path_of, place_of, snake
 from arc_protocol.cures.view import Cure, View, strong, weak
+from arc_protocol.patterns.policy import refusal
 from arc_protocol.patterns.values import MAPPING, is_number
 
 _REFUSED = (
@@ -24,7 +25,8 @@ _REFUSED = (
     r"|only (?:be )?(?:supported|allowed|available|valid|used|set|specified|applicable|when|if|"
     r"with)"
     r"|additional properties|reserved|disabled|forbidden|prohibited|incompatible|"
-    r"mutually exclusive|no such"
+    r"mutually exclusive|no such|not found|must be (?:unset|omitted|removed|absent|disabled)|"
+    r"(?:set|specified|provided|used|given) without|(?:please |and |or )?(?:remove|omit|unset) "
 )
 _INSTEAD = (
     r"\b(?:use|try|set|specify|pass|provide|send|with|to|in favou?r of|replaced (?:by|with)|"
@@ -79,8 +81,11 @@ def _replaced(view: View, old: Place, new: str) -> Optional[Cure]:
     parameter = "_" in new or re.search(r"[a-z][A-Z]", new) or _quoted(view.text, new)
     if not parameter or snake(new) == snake(old.name) or old.root in _ESSENTIAL:
         return None
-    if place_of(new, view.request) is not None or len(steps) > 1:
+    if place_of(new, view.request) is not None:
         return None
+    if len(steps) > 1:
+        moved = re.search(rf"[\"'`]?{re.escape(new)}(?![\w./])", view.text)
+        return strong({old.path: {"move": new}}, f"{new} instead of {old.path}") if moved else None
     if isinstance(old.value, str) and old.value in view.text and "_" not in new:
         return strong({old.path: {"map": {old.value: new}}}, f"{new} instead of {old.value}")
     return strong({old.path: {"rename": new}}, f"{new} instead of {old.path}")
@@ -119,6 +124,80 @@ def refused(view: View) -> Iterator[Cure]:
         yield make(_without(view, place), because)
 
 
+def advised(view: View) -> Iterator[Cure]:
+    """The words say what to leave out or to turn off."""
+    for said in re.finditer(
+        r"\b(?:remove|omit|unset|disable|drop|turn off|leave out)(?: the)? [\"'`]?([\w.]+)",
+        view.text,
+        re.IGNORECASE,
+    ):
+        place = place_of(said[1].rstrip("."), view.request)
+        if place is not None and _removable(place):
+            yield strong(_without(view, place), f'"{said[0]}"')
+            return
+
+
+def switched_off(view: View) -> Iterator[Cure]:
+    """What cannot be turned off is turned off."""
+    said = view.says(
+        r"(?:cannot|can't|can not|must not|may not) be (?:disabled|turned off|switched off)|"
+        r"mandatory|only works? (?:in|with) \w+ mode|must be (?:enabled|turned on)"
+    )
+    for place in view.subjects if said else ():
+        if said and _removable(place) and _is_off(place.value):
+            yield strong(_without(view, place), f'"{said[0]}" is said of {place.path}')
+            return
+
+
+def _is_off(value: Any) -> bool:
+    if isinstance(value, MAPPING):
+        return any(map(_is_off, value.values()))
+    return value in (False, 0, "none", "off", "disabled")
+
+
+def emptied(view: View) -> Iterator[Cure]:
+    """A list that must not be empty is: leave it out."""
+    said = view.says(
+        r"too short|empty (?:array|list|object)|(?:must|should|can)(?: ?not|n't) be (?:an )?empty|"
+        r"at least (?:1|one) (?:item|element|tool)|non-?empty|min(?:imum)? ?(?:items|length)"
+    )
+    for place in view.subjects if said else ():
+        if said is None or not isinstance(place.value, (list, tuple, dict)) or place.value:
+            continue
+        because = f'"{said[0]}", and {place.path} is empty'
+        holder, _, key = place.path.rpartition("[*].")
+        if holder and "." not in key and "[" not in holder:
+            gone = {"each": {"where": {key: {"count": 0}}, "fix": {key: None}}}
+            yield strong({holder: gone}, because)
+        elif place.root not in ("messages", "contents", "input", "prompt"):
+            yield strong(_without(view, place), because)
+        return
+
+
+def blank_stops(view: View) -> Iterator[Cure]:
+    """Stop sequences must not be white space alone."""
+    said = view.says(r"whitespace|white space|blank|empty")
+    for name in ("stop", "stop_sequences", "stopSequences"):
+        place = place_of(name, view.request)
+        listed = place.value if place is not None and isinstance(place.value, list) else []
+        blank = any(isinstance(one, str) and not one.strip() for one in listed)
+        if said and view.says("stop") and place is not None and blank:
+            drop = {"drop": {"where": {".": {"matches": r"^\s*$"}}}}
+            yield strong({place.path: drop}, f'"{said[0]}"')
+
+
+def schema_formats(view: View) -> Iterator[Cure]:
+    """Replies by a schema are refused: ask for JSON as such."""
+    place = place_of("response_format", view.request)
+    schema = isinstance(place.value, MAPPING) and place.value.get("type") if place else None
+    said = view.says(_REFUSED)
+    if place and said and schema == "json_schema" and view.says("json_schema|structured output"):
+        if view.says(r"invalid schema|in context|keyword"):
+            return  # it is the schema that is refused
+        plain = {place.path: {"set": {"type": "json_object"}}}
+        yield strong(plain, f'"{said[0]}" is said of json_schema')
+
+
 def blamed(view: View) -> Iterator[Cure]:
     """A parameter is complained of in words that say nothing else: it may have to go."""
     for place in [place for place in view.subjects if _removable(place)][:2]:
@@ -132,25 +211,41 @@ def _auto(place: Place) -> Any:
 
 def _one_of_two(places: List[Place]) -> Iterator[Cure]:
     first, second = places[:2]
+    if refusal({second.path: None}, "safe") and not refusal({first.path: None}, "safe"):
+        first, second = second, first  # the one that matters less goes
     because = f"{first.path} and {second.path} exclude each other"
     yield strong({second.path: None}, because)
     yield weak({first.path: None}, because)
 
 
 def _without(view: View, place: Place) -> Any:
-    fix = {place.path: None}
+    fix = {path_of(_alone(view.request, place)): None}
     for name in _DEPENDENTS.get(place.name, ()):
         if name in view.request:
             fix[name] = None
     return fix
 
 
+def _alone(request: Any, place: Place) -> Tuple[str, ...]:
+    """Return the object that holds nothing but the place, which would be left empty, or itself."""
+    steps = place.steps
+    while len(steps) > 1 and "[*]" not in steps and steps[-2] not in (*FOLDERS, *_ESSENTIAL):
+        holder = request
+        for step in steps[:-1]:
+            holder = holder[step]
+        if len(holder) > 1:
+            break
+        steps = steps[:-1]
+    return steps
+
+
 def _removable(place: Place) -> bool:
     if place.root not in _ESSENTIAL:
         return True
-    if place.root in ("messages", "input", "contents"):
-        return len(place.steps) > 2 and place.name not in _OF_MESSAGES
-    return False
+    inside = len(place.steps) - place.steps.index(place.root)
+    if place.root in ("messages", "input", "contents", "tools"):
+        return inside > 2 and place.name not in _OF_MESSAGES
+    return place.root == "toolConfig" and inside > 1 and place.name not in _OF_MESSAGES
 
 
 _OF_MESSAGES = frozenset(
@@ -168,9 +263,18 @@ _OF_MESSAGES = frozenset(
         "function",
         "arguments",
         "output",
+        "description",
+        "parameters",
+        "input_schema",
+        "inputSchema",
+        "json",
+        "tools",
+        "toolSpec",
+        "function_declarations",
+        "functionDeclarations",
     ]
 )
-"""What messages consist of: never left out because of a word in an error."""
+"""What messages and tools consist of: never left out because of a word in an error."""
 
 
 def relations(view: View) -> Iterator[Cure]:
@@ -190,11 +294,16 @@ def relations(view: View) -> Iterator[Cure]:
     if greater.value > smaller.value or (match["equal"] and greater.value == smaller.value):
         return
     because = f"{greater.path} must be greater than {smaller.path}"
-    if "token" in snake(greater.name):
-        plus = {"field": smaller.path, "plus": _ROOM_FOR_REPLY}
-        yield strong({greater.path: {"clamp": {"low": plus}}}, because)
+    plus = {"field": smaller.path, "plus": _ROOM_FOR_REPLY}
+    more = strong({greater.path: {"clamp": {"low": plus}}}, because)
     less_than = {"field": greater.path, "plus": 0 if match["equal"] else -1}
-    yield strong({smaller.path: {"clamp": {"high": less_than}}}, because)
+    fewer = strong({smaller.path: {"clamp": {"high": less_than}}}, because)
+    if "token" not in snake(greater.name):
+        yield fewer
+        return
+    # a budget of thinking is part of the whole; any other number yields to the one it is about
+    budget = re.search("budget|thinking|reasoning", snake(smaller.path))
+    yield from (fewer, more) if less and not budget else (more, fewer)
 
 
 _ROOM_FOR_REPLY = 1024

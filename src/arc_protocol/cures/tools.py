@@ -244,16 +244,31 @@ def shapes(view: View) -> Iterator[Cure]:
     flat = view.says(r"tools\[\d+\]\.name|tools\.\d+\.name|missing.*[\"'`]name")
     if flat and any(isinstance(t, MAPPING) and "function" in t for t in tools or ()):
         yield strong({"tools[*]": {"repair": "responses_tool"}}, f'"{flat[0]}"')
+    bare = view.says(r"properties\W.{0,20}(?:non-?empty|not be empty)|non-?empty for object")
+    for path, key in _DECLARATIONS if bare else ():
+        where: Any = {f"{key}.properties": {"==": {}}}
+        if parse_path(path, "").hits(view.request):
+            yield strong(
+                {path: {"each": {"where": where, "fix": {key: None}}}}, "a tool without parameters"
+            )
     form = view.request.get("response_format")
     if isinstance(form, MAPPING) and form.get("type") == "object" and view.says("response_format"):
         yield strong({"response_format": {"repair": "json_schema_format"}}, "a bare schema")
 
 
+_DECLARATIONS = (
+    ("config.tools[*].function_declarations", "parameters"),
+    ("config.tools[*].functionDeclarations", "parameters"),
+    ("tools[*].function_declarations", "parameters"),
+    ("tools[*].functionDeclarations", "parameters"),
+    ("tools", "function.parameters"),
+)
+"""Lists of tools, and where each tool has its schema."""
+
+
 def json_with_tools(view: View) -> Iterator[Cure]:
     """A form of reply that does not go with tools."""
-    said = view.says(
-        r"function calling with .{0,20}response mime type|tools? .{0,30}response_mime_type"
-    )
+    said = view.says(r"(?:function calling|tools?) .{0,30}response[ _]mime[ _]type")
     config = view.request.get("config")
     if said and isinstance(config, MAPPING) and "response_mime_type" in config:
         fix = {"config.response_mime_type": None}

@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, List, Optional
 
-from arc_protocol.cures.limits import OUTPUT_LIMITS
+from arc_protocol.cures.limits import ANSWER_LENGTH, OUTPUT_LIMITS
 from arc_protocol.cures.places import FOLDERS, Place, place_of, snake
 from arc_protocol.cures.view import Cure, View, strong, weak
 from arc_protocol.patterns.values import LIST, MAPPING, is_number
 
 _LEVELS = ("none", "off", "minimal", "low", "medium", "high", "xhigh", "max")
 """Levels as providers name them, from less to more."""
+
+_ALIKE = (
+    {"required", "any"},
+    {"assistant", "model"},
+    {"system", "developer"},
+    {"function", "tool"},
+    {"none", "off", "disabled"},
+    {"json", "json_object"},
+)
+"""Words by which different providers mean the same."""
 
 _DEFAULT_ONLY = (
     r"only (?:the |its )?default|default value only|(?:other than|except) (?:the )?default|"
@@ -25,7 +35,7 @@ _ONLY = (
     rf"(?:must|should|has to|needs to) (?:always )?be (?:set to |equal to |exactly )?{_VALUE}",
     rf"(?:only supports?|supports? only|only accepts?|accepts? only|"
     rf"only allows?) (?:the value )?{_VALUE}",
-    rf"only (?:be )?(?:set to )?{_VALUE} for",
+    rf"only (?:be )?(?:set to )?{_VALUE}(?: for| when| if| while|\.|$)",
     rf"(?:please )?set [\w\"'`.]+ (?:to|=) ?{_VALUE}",
     rf"expected (?:value )?{_VALUE}(?:,| but|$)",
     rf"to be (?:set to )?{_VALUE}",
@@ -33,9 +43,16 @@ _ONLY = (
 _LIST_OF = re.compile(
     r"(?:must be|should be|expected|supported values?|allowed values?|valid values?|valid options|"
     r"possible values|permitted values?|permitted|one of|either|choose from|input should be|"
+    r"expected (?:tags?|values?)|"
     r"available values|accepted values|supports?|options)(?: are| is)?(?: one of|"
     r" either)?(?: the following)?"
     r"[: ]*[\[({]?((?:[\"'`][^\"'`\n]{1,64}[\"'`](?: |,|or|and|\||/)*){2,})",
+    re.IGNORECASE,
+)
+_LONE = re.compile(
+    r"\b(?:supported|allowed|valid|permitted|accepted|possible) "
+    r"(?:values?|options?)(?: are| is)?:? "
+    r"[\"'`]([^\"'`\n]{1,64})[\"'`]",
     re.IGNORECASE,
 )
 _BARE_LIST = re.compile(
@@ -66,12 +83,55 @@ def only_default(view: View) -> Iterator[Cure]:
                 return
 
 
+_ASSIGNED = (
+    rf"[\"'`]?([\w.\[\]]+)[\"'`]? (?:must|should|has to|needs to) (?:always )?be (?:one of the "
+    rf"following: |set to |equal to |exactly )?{_VALUE}",
+    r"[\"'`]?([\w.\[\]]+)[\"'`]? must be one of the following: (\w+)\.?$",
+    rf"requires? [\"'`]?([\w.]+)[\"'`]? (?:to be (?:set to )?|set to |= ?){_VALUE}",
+    rf"\bset [\"'`]?([\w.]+)[\"'`]? ?(?:to|=) ?{_VALUE}",
+    rf"(?:must|should|needs to) (?:have|set) [\"'`]?([\w.]+)[\"'`]? ?(?:=|to) ?{_VALUE}",
+)
+_TURNED_ON = (
+    r"(?:please |must |should )(?:enable|turn on|activate) (?:the )?[\"'`]?(\w+)",
+    r"[\"'`]?(\w+)[\"'`]? (?:must|should|needs to|has to) be (?:enabled|turned on|activated)",
+)
+_ALONE = frozenset(["stream", "logprobs", "store", "seed", "temperature", "n", "think", "echo"])
+"""Parameters of one plain word that a sentence may set although the request lacks them."""
+
+
+def assigned(view: View) -> Iterator[Cure]:
+    """The words give a parameter its value; it may be one that the request lacks."""
+    said = [(match[1], match[2]) for match in map(view.says, _ASSIGNED) if match]
+    said += [(match[1], "true") for match in map(view.says, _TURNED_ON) if match]
+    if view.says(r"only supports? stream|stream(?:ing)? (?:mode )?is required|streaming only"):
+        said.append(("stream", "true"))
+    for name, text in said:
+        value, because = _literal(text), f"{name} must be {text}"
+        place = place_of(name, view.request)
+        last = re.split(r"[.\[\]]+", name.rstrip("]"))[-1]
+        if place is not None:
+            if place.value != value and _is_settable(place) and _alike(place.value, value):
+                yield strong({place.path: value}, because)
+        elif last == "type" and "." in name:
+            holder = place_of(name.rpartition(".")[0], view.request)
+            if holder is not None and isinstance(holder.value, MAPPING):
+                yield strong({f"{holder.path}.type": {"default": value}}, because)
+        elif "." not in name and ("_" in name or name in _ALONE) and value is not None:
+            yield strong({name: value}, because)
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Tell whether a value may take the place of another one, which may be null."""
+    same = type(old) is type(new) or (is_number(old) and is_number(new))
+    return same or old is None or (isinstance(old, (str, bool)) and isinstance(new, bool))
+
+
 def allowed_values(view: View) -> Iterator[Cure]:
     """The words list what is allowed."""
-    match = _LIST_OF.search(view.text)
+    match = _LIST_OF.search(view.text) or _LONE.search(view.text)
     allowed: List[Any]
     if match is not None:
-        allowed = re.findall(r"[\"'`]([^\"'`\n]{1,64})[\"'`]", match[1])
+        allowed = re.findall(r"[\"'`]([^\"'`\n]{1,64})[\"'`]", match[1]) or [match[1]]
     else:
         match = _BARE_LIST.search(view.text)
         if match is None:
@@ -79,7 +139,7 @@ def allowed_values(view: View) -> Iterator[Cure]:
         allowed = re.split(r",? (?:or|and) |, |\||/", match[1])
     for place in _settable(view):
         if isinstance(place.value, str) and place.value not in allowed:
-            near = _nearest(place.value, allowed)
+            near = allowed[0] if len(allowed) == 1 else _nearest(place.value, allowed)
             because = f"{place.path} must be one of {', '.join(allowed)}"
             if near is not None:
                 yield strong({place.path: {"map": {place.value: near}}}, because)
@@ -102,21 +162,27 @@ def _nearest(value: str, allowed: List[str]) -> Optional[str]:
     same = next((one for one in allowed if snake(one) == snake(value)), None)
     if same is not None:
         return same
+    meaning = next((one for one in allowed for words in _ALIKE if {one, value} <= words), None)
+    if meaning is not None:
+        return meaning
     levels = [one for one in allowed if one in _LEVELS]
     if value in _LEVELS and levels:
         at = _LEVELS.index(value)
         # between two that are equally far the lower level: it costs less
-        return min(levels, key=lambda one: (abs(_LEVELS.index(one) - at), _LEVELS.index(one)))
+        near = min(levels, key=lambda one: (abs(_LEVELS.index(one) - at), _LEVELS.index(one)))
+        usual = next((one for one in allowed if one in ("default", "auto")), None)
+        return usual if usual and abs(_LEVELS.index(near) - at) > 2 else near
     return next((one for one in allowed if value in one or one in value), None)
 
 
 def _settable(view: View) -> List[Place]:
-    return [
-        place
-        for place in view.subjects
-        if place.root
-        not in ("model", "modelId", "messages", "contents", "input", "prompt", "system")
-    ]
+    return [place for place in view.subjects if _is_settable(place)]
+
+
+def _is_settable(place: Place) -> bool:
+    return place.root not in (
+        *("model", "modelId", "messages", "contents", "input", "prompt", "system"),
+    )
 
 
 _TYPES = {
@@ -196,7 +262,6 @@ _MISSING = (
     r"(?:must|should) (?:provide|specify|include|set|contain|pass)(?: an?| the)? [\"'`]?" + _NAME,
     r"requires? (?:an? |the )?[\"'`]?" + _NAME,
 )
-_ANSWER_LENGTH = 4096
 
 
 def missing(view: View) -> Iterator[Cure]:
@@ -219,7 +284,7 @@ def missing(view: View) -> Iterator[Cure]:
         if stated is not None:
             yield strong({name: {"default": _literal(stated[1])}}, f"{name} must be {stated[1]}")
         elif last in OUTPUT_LIMITS:
-            yield weak({name: {"default": _ANSWER_LENGTH}}, f"{name} is required")
+            yield weak({name: {"default": ANSWER_LENGTH}}, f"{name} is required")
         elif last == "type" and re.search(r"tool", name):
             yield from _tool_types(view)
 

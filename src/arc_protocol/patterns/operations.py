@@ -59,6 +59,16 @@ def rename(edit: Edit, path: Path, base: Location, *, to: str) -> None:
 
 
 @path_operation
+def move(edit: Edit, path: Path, base: Location, *, to: Path) -> None:
+    """Move the value to another path; when there is a value, that stays."""
+    for location, value in edit.find(path, base):
+        edit.remove(location)
+        for target in edit.targets(to, base):
+            if edit.get(target) is MISSING:
+                edit.put(target, value, chosen=False)
+
+
+@path_operation
 def each(
     edit: Edit, path: Path, base: Location, *, fix: Step, where: Optional[Check] = None
 ) -> None:

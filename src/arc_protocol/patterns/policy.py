@@ -163,6 +163,9 @@ def _operation(name: str, at: Place, argument: Any) -> Iterator[_Need]:
     elif name == "rename":
         yield _need(name, at, _Kind.NARROW)
         yield _need("write", (*at[:-1], argument), _Kind.NARROW)
+    elif name == "move":
+        yield _need(name, at, _Kind.NARROW)
+        yield _need("write", parse_path(argument, "to").segments, _Kind.NARROW)
     elif name == "hoist":
         yield _need(name, at, _Kind.CHOOSE)
         yield _need("write", parse_path(argument["to"], "to").segments, _Kind.CHOOSE)

@@ -267,13 +267,17 @@ def prefill(messages: Any, *, instruction: str) -> object:
     `{prefill}` in the instruction stands for its text.
     """
     found = list(messages_of(messages))
-    if not found or role_of(found[-1]) != "assistant" or calls(found[-1]):
+    if not found or role_of(found[-1]) not in ("assistant", "model") or calls(found[-1]):
         return messages
-    text = instruction.replace("{prefill}", text_of(found.pop().get("content")))
+    begun = found.pop()
+    key = content_key(begun)
+    text = instruction.replace("{prefill}", text_of(begun.get(key)))
+    whole = isinstance(begun.get(key), str)
+    asked = {"role": "user", key: text if whole else [text_block(text, begun)]}
     last = next((at for at in reversed(range(len(found))) if role_of(found[at]) == "user"), None)
     if last is None:
-        return [*found, {"role": "user", "content": text}]
-    found[last] = _join(found[last], {"role": "user", "content": text}, "\n\n")
+        return [*found, asked]
+    found[last] = _join(found[last], asked, "\n\n")
     return found
 
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "simulate": ("arc_simulator", "run a provider simulator that fails as the real ones do"),
     "run": ("arc_cli.run", "run a program under Arc without changing it"),
     "patterns": ("arc_cli.patterns", "list, add, pause, roll back, import, export ... patterns"),
+    "rollouts": ("arc_cli.rollouts", "show how the trials of patterns stand"),
     "replay": ("arc_cli.replay", "say what a pattern would have done to recorded calls"),
     "keys": ("arc_cli.keys", "make, list and revoke API keys"),
     "status": ("arc_cli.status", "show how Arc Core is and which Runtimes are connected"),

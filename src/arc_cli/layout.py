@@ -99,3 +99,12 @@ def size(count: float) -> str:
 def percent(part: int, whole: int) -> str:
     """Return a part of a whole."""
     return f"{100 * part / whole:.1f} %" if whole else "0 %"
+
+
+def amount(value: float) -> str:
+    """Return a ratio, or an amount of evidence, with as many digits as tell something."""
+    if value >= 1e6:
+        return "over a million"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2g}" if value >= 0.0005 or not value else "0.000"

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
-from arc_cli.patterns import documents
+from arc_cli.patterns import documents, evidence
 
 _STATES = (
     *("candidate", "shadow", "rescue", "canary", "active", "paused", "dormant", "retired"),
@@ -118,11 +118,12 @@ def _show(core: CoreClient, options: argparse.Namespace) -> int:
             print(f"{part + ':':10} {json.dumps(found['document'][part])}")
     if found["proposed"]:
         step = found["proposed"]
-        print(
-            f"it may become {step['to']}: {clean(step['reason'])}; `arc patterns approve` lets it"
-        )
-    if found["evidence"]:
-        print(f"{'evidence:':10} {json.dumps(found['evidence'])}")
+        print(f"it may become {step['to']}: {clean(step['reason'])}")
+        print(f"  arc patterns approve {clean(found['name'])}   let it")
+    for line in evidence.learned(found["evidence"]):
+        print(line)
+    if found["allocation"]:
+        print(f"`arc rollouts show {clean(found['name'])}` says how its trial stands")
     return 0
 
 
@@ -141,10 +142,13 @@ def _history(core: CoreClient, options: argparse.Namespace) -> int:
         )
         for event in events
     ]
-    print(
-        *table(("AT", "REVISION", "STATE", "SET", "AUTHOR", "REASON"), rows, whole=("AT", "STATE")),
-        sep="\n",
-    )
+    titles = ("AT", "REVISION", "STATE", "SET", "AUTHOR", "REASON")
+    first, *lines = table(titles, rows, whole=("AT", "STATE"))
+    print(first)
+    for event, line in zip(events, lines):
+        print(line)
+        for numbers in evidence.of_step(event["evidence"]):
+            print(numbers)
     return 0
 
 

@@ -8,6 +8,7 @@ from arc_core.registry.errors import IllegalMoveError
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.decisions import Step
+from arc_core.rollout.progress import Progress
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import allocation
 
@@ -29,8 +30,9 @@ def approve(
     Raises `UnknownPatternError`, or `IllegalMoveError` if nothing is proposed.
     """
     record = registry.pattern(project, name)
+    kept = registry.progress(project, name)
     step = proposal(registry, record)
-    if step is None:
+    if step is None or kept is None:
         raise IllegalMoveError(
             f'Pattern "{name}" is {record.state.value} and waits for no approval.'
         )
@@ -41,6 +43,7 @@ def approve(
         step.to,
         author=author,
         reason=reason or f"approved: {step.reason}",
+        evidence=Progress.from_json(kept).summary(),
         allocation=allocation(step.to, step.share, now, RolloutSettings()),
         seen=record,
     )

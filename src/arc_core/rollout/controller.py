@@ -100,7 +100,11 @@ class Controller:
             self._keep(record, progress)
         # one step may follow the other at once; each is a different state or share
         while _on_trial(record):
-            step = decide(progress, self._facts(record, progress), self._settings)
+            facts = self._facts(record, progress)
+            if facts.obstacle != progress.obstacle:
+                progress.obstacle = facts.obstacle
+                self._keep(record, progress)
+            step = decide(progress, facts, self._settings)
             if step is None:
                 self._renew(record)
                 return

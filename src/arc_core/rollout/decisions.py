@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.progress import ANY, TARGET, Progress
+from arc_core.rollout.progress import ANY, COST, SLOW, TARGET, TOKENS, Progress
 from arc_core.rollout.settings import RolloutSettings
 
 _DAY_US = 86_400_000_000
@@ -157,8 +157,9 @@ _RULES = {
 _HARMS = {
     TARGET: "treated calls have this failure more often",
     ANY: "treated calls fail more often",
-    "slow": "treated calls fail or are slow more often",
-    "costly": "treated calls fail or cost much more often",
+    SLOW: "treated calls fail or are slow more often",
+    TOKENS: "treated calls fail or take many tokens more often",
+    COST: "treated calls fail or cost much more often",
 }
 
 

@@ -9,6 +9,10 @@ from typing import Any
 from arc_core.storage.call_store import arrival_cursor
 from arc_protocol.patterns.allocation import TREATED
 
+_CACHED, _WRITTEN = 0.1, 4.0
+"""Prices of a token that is read from the cache and of one that is written, where one that is read
+costs 1: about what price lists have. Both arms ask the same models, so it need not be exact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -27,10 +31,14 @@ class Outcome:
     duration_ms: float
     tokens: int
     """Read and written; 0 when not known."""
+    cost: float
+    """In the price of a token that is read."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Outcome:
         """Read a row of `CallStore.outcomes`."""
+        read, cached = row["input_tokens"] or 0, row["cached_tokens"] or 0
+        written = row["output_tokens"] or 0
         return cls(
             cursor=arrival_cursor(dict(row)),
             started_us=row["start_time"],
@@ -39,5 +47,6 @@ class Outcome:
             failed=bool(row["failed"] or row["failure_signature"]),
             signature=row["failure_signature"],
             duration_ms=row["duration_ms"],
-            tokens=(row["input_tokens"] or 0) + (row["output_tokens"] or 0),
+            tokens=read + written,
+            cost=read - cached * (1 - _CACHED) + written * _WRITTEN,
         )

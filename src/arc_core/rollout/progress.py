@@ -11,21 +11,23 @@ from arc_core.rollout.baseline import Baseline
 from arc_core.rollout.coin_test import CoinTest
 from arc_core.rollout.holdback_test import HoldbackTest
 from arc_core.rollout.outcomes import Outcome
+from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rise_test import RiseTest
 
-TARGET, ANY, SLOW, COSTLY = "target", "any", "slow", "costly"
+TARGET, ANY, SLOW, TOKENS, COST = "target", "any", "slow", "tokens", "cost"
 """What counts as bad: the failure that the fix is for; every failure; every failure and calls that
-take longer, or more tokens, than 95 % of the healthy ones did.
+take longer, more tokens, or more money than 95 % of the healthy ones did.
 
 A fix that cures lets calls through to whatever else may befall them, and a call that succeeds
 takes longer than one that is refused at once. So the guards ask whether treated calls are worse on
 the whole; to ask it of healthy calls alone would compare a choice of them with another one.
 """
 BENEFITS = (TARGET, ANY)
-HARMS = (TARGET, ANY, SLOW, COSTLY)
+HARMS = (TARGET, ANY, SLOW, TOKENS, COST)
 
 _RARE, _MOSTLY = 0.05, 0.95
 """Failure rates: of a failure that counts as gone, and of one that nothing has been done about."""
+_ON_TRIAL = frozenset({State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.DORMANT})
 _USUAL_RATE = 0.2
 """Failure rate of matching calls where nothing is known about it."""
 _TELLING = 20
@@ -66,6 +68,9 @@ class Progress:
     harm: dict[str, AssignmentTest] = field(default_factory=dict)
     durations: Baseline = field(default_factory=Baseline)
     tokens: Baseline = field(default_factory=Baseline)
+    costs: Baseline = field(default_factory=Baseline)
+    risk: RelativeRisk = field(default_factory=RelativeRisk)
+    """How many times as often treated calls have the failure."""
     coin: CoinTest = field(default_factory=CoinTest)
     fall: HoldbackTest | None = None
     """Whether the failure has gone."""
@@ -76,6 +81,8 @@ class Progress:
     fail, or a failure that is back."""
     proposed: dict[str, Any] | None = None
     """The next step, which waits for a person."""
+    obstacle: str | None = None
+    """Why the canary cannot begin although the pattern is ready for it."""
 
     @classmethod
     def of_evidence(cls, evidence: dict[str, Any], *, sure_after: int = 10) -> Progress:
@@ -99,9 +106,12 @@ class Progress:
         if state is State.ACTIVE and not doubted:
             self._learn_rate()
         self.stage, self.share = state.value, share
-        self.calls = self.treated = 0
         self.entered_us = self.quiet_since_us = now_us
-        self.coin, self.proposed = CoinTest(), None
+        self.proposed = self.obstacle = None
+        if state not in _ON_TRIAL:
+            return  # what was seen last is what people will ask for
+        self.calls = self.treated = 0
+        self.coin, self.risk = CoinTest(), RelativeRisk()
         self.fall = self.ease = self.rise = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
@@ -139,6 +149,7 @@ class Progress:
                 self.durations.observe(outcome.duration_ms)
                 if outcome.tokens:
                     self.tokens.observe(outcome.tokens)
+                    self.costs.observe(outcome.cost)
         if self.stage in (State.SHADOW.value, State.DORMANT.value):
             self._watch(outcome, bad)
         elif 0.0 < outcome.probability < 1.0:
@@ -150,7 +161,8 @@ class Progress:
             TARGET: outcome.signature == self.signature if self.signature else failed,
             ANY: failed,
             SLOW: failed or self.durations.exceeded(outcome.duration_ms),
-            COSTLY: failed or self.tokens.exceeded(outcome.tokens),
+            TOKENS: failed or self.tokens.exceeded(outcome.tokens),
+            COST: failed or self.costs.exceeded(outcome.cost),
         }
 
     def _watch(self, outcome: Outcome, bad: dict[str, bool]) -> None:
@@ -169,6 +181,8 @@ class Progress:
         self.calls += 1
         self.treated += treated
         self.coin.observe(treated=treated, probability=probability)
+        if bad[TARGET]:
+            self.risk.observe(treated=treated, probability=probability)
         for tests in (self.benefit, self.harm):
             for name, test in tests.items():
                 test.observe(treated=treated, failed=bad[name], probability=probability)
@@ -194,6 +208,7 @@ class Progress:
             target = self.benefit[TARGET]
             told["control"] = {"calls": target.calls[0], "failed": target.failures[0]}
             told["treated"] = {"calls": target.calls[1], "failed": target.failures[1]}
+            told["relative_risk"] = self.risk.interval()._asdict()
             told["log_evidence_of_benefit"] = _logs(self.benefit)
             told["log_evidence_of_harm"] = _logs(self.harm)
         if self.needed:
@@ -217,10 +232,12 @@ class Progress:
                 name: AssignmentTest(**{**test, "direction": Direction(test["direction"])})
                 for name, test in document[tests].items()
             }
-        kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "coin": CoinTest}
+        kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "costs": Baseline}
         kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest}
+        kinds |= {"coin": CoinTest, "risk": RelativeRisk}
         for name, kind in kinds.items():
-            values[name] = None if document.get(name) is None else kind(**document[name])
+            if document.get(name) is not None:
+                values[name] = kind(**document[name])
         return cls(**values)
 
 

@@ -22,6 +22,7 @@ def outcome(number: int, *, treated: bool, signature: str = "") -> Outcome:
         signature=signature,
         duration_ms=100.0 + number,
         tokens=10,
+        cost=12.0,
     )
 
 

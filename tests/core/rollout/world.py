@@ -154,6 +154,7 @@ class World:
                 "duration_ms": 5.0 if signature else provider.duration_ms(treated),
                 "input_tokens": 10,
                 "output_tokens": 5,
+                "cached_tokens": None,
             }
         )
 

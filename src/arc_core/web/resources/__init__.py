@@ -9,6 +9,7 @@ from arc_core.web.resources import (
     keys,
     patterns,
     replay,
+    rollouts,
     runtimes,
     statistics,
 )
@@ -20,6 +21,7 @@ ENDPOINTS = (
     *calls.ENDPOINTS,
     *statistics.ENDPOINTS,
     *replay.ENDPOINTS,
+    *rollouts.ENDPOINTS,
     *runtimes.ENDPOINTS,
     *keys.ENDPOINTS,
 )

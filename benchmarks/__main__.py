@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ALL = ("overhead", "concurrency", "footprint")
+ALL = ("overhead", "worker", "concurrency", "footprint")
 
 for name in sys.argv[1:] or ALL:
     print(f"== {name}", flush=True)

@@ -58,6 +58,11 @@ def install() -> openai.OpenAI:
     """Replace the SDK's request and stream decoding; return a client."""
     _base_client.SyncAPIClient.request = request  # type: ignore[method-assign,assignment]
     openai.Stream.__stream__ = ready_chunks  # type: ignore[method-assign]
+    return client()
+
+
+def client() -> openai.OpenAI:
+    """Return a client of the provider's own address."""
     return openai.OpenAI(api_key="benchmark")
 
 

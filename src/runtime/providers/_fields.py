@@ -8,7 +8,19 @@ calls, iterates over or converts an object that it does not know.
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+import sys
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 """What an integer attribute can hold."""
@@ -23,12 +35,30 @@ class Field(NamedTuple):
     """Returns the attribute's value, or None when it cannot be one."""
 
 
+class Members(Protocol):
+    """What an object holds by name."""
+
+    def get(self, name: str, /) -> Any:
+        """Return what has this name, or None."""
+
+
 def read(source: Any, fields: Sequence[Field]) -> Dict[str, Any]:
     """Return the attributes that `source` has; of several fields for one, the first that it has."""
     attributes: Dict[str, Any] = {}
+    top = members(source)
+    inner: Dict[str, Members] = {}
     for attribute, path, narrow in fields:
-        if attribute not in attributes:
-            value = narrow(field(source, *path))
+        first = path[0]
+        if len(path) == 1:
+            value = top.get(first)
+        else:
+            # many fields are in the same few objects
+            below = inner.get(first)
+            if below is None:
+                below = inner[first] = members(top.get(first))
+            value = below.get(path[1]) if len(path) == 2 else field(below.get(path[1]), *path[2:])
+        if value is not None and attribute not in attributes:
+            value = narrow(value)
             if value is not None:
                 attributes[attribute] = value
     return attributes
@@ -37,9 +67,58 @@ def read(source: Any, fields: Sequence[Field]) -> Dict[str, Any]:
 def field(source: Any, *path: str) -> Any:
     """Return the value at a path of keys or attributes, or None."""
     for name in path:
-        known = isinstance(source, Mapping)
-        source = source.get(name) if known else getattr(source, name, None)
+        source = members(source).get(name)
     return source
+
+
+def members(source: Any) -> Members:
+    """Return what a mapping or an object of an SDK holds; nothing for None."""
+    kind = type(source)
+    if kind is dict:
+        return source  # type: ignore[no-any-return]
+    try:
+        of = _kinds[kind]
+    except KeyError:
+        if len(_kinds) >= _KINDS_LIMIT:  # programs may make new classes for ever
+            _kinds.clear()
+        of = _kinds[kind] = _members_of(kind)
+    return of(source)
+
+
+class _Attributes:
+    """Members of an object of a class that nothing is known of."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def get(self, name: str, /) -> Any:
+        return getattr(self._source, name, None)
+
+
+_NOTHING: Dict[str, Any] = {}
+_KINDS_LIMIT = 1024
+_kinds: Dict[type, Callable[[Any], Members]] = {}
+"""How the members of a class are found: to ask `isinstance` of each object takes much longer."""
+
+
+def _members_of(kind: type) -> Callable[[Any], Members]:
+    if kind is type(None):
+        return lambda _none: _NOTHING
+    if issubclass(kind, Mapping):
+        return lambda mapping: mapping
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and issubclass(kind, pydantic.BaseModel):
+        return _model_members
+    return _Attributes
+
+
+def _model_members(model: Any) -> Members:
+    # past pydantic's __getattr__, which takes microseconds to say that there is no such member
+    declared: Dict[str, Any] = vars(model)
+    extra = getattr(model, "__pydantic_extra__", None)
+    return {**declared, **extra} if extra else declared
 
 
 def elements(value: Any) -> Tuple[Any, ...]:

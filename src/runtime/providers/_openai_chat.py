@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from arc_protocol import semconv
 from runtime._calls import Reading
 from runtime.providers._fields import (
     Field,
+    Members,
     among,
     elements,
     field,
     given,
     integer,
+    members,
     number,
     other_than,
     positive,
@@ -149,43 +151,52 @@ def _finish_reason(choice: Any) -> str:
 
 
 def _message(message: Any) -> Dict[str, Any]:
-    role = text(field(message, "role"))
+    held = members(message)
+    role = text(held.get("role"))
     if role in ("tool", "function"):
-        answer = field(message, "content")
-        parts = [tool_result_part(field(message, "tool_call_id"), answer)]
+        parts = [tool_result_part(held.get("tool_call_id"), held.get("content"))]
     else:
-        parts = _parts(message)
-    return given(role=role, name=text(field(message, "name")), parts=parts)
+        parts = _parts(held)
+    return given(role=role, name=text(held.get("name")), parts=parts)
 
 
-def _parts(message: Any) -> List[Part]:
+def _parts(message: Members) -> List[Part]:
     parts: List[Part] = []
     # not in OpenAI's own API: what servers of open models call it
-    reasoning = text(field(message, "reasoning_content")) or text(field(message, "reasoning"))
+    reasoning = text(message.get("reasoning_content")) or text(message.get("reasoning"))
     if reasoning:
         parts.append(reasoning_part(reasoning))
-    parts.extend(content_parts(field(message, "content")))
-    refusal, spoken = text(field(message, "refusal")), text(field(message, "audio", "transcript"))
+    parts.extend(content_parts(message.get("content")))
+    refusal = text(message.get("refusal"))
     if refusal:
         parts.append(refusal_part(refusal))
+    audio = message.get("audio")
+    spoken = None if audio is None else text(field(audio, "transcript"))
     if spoken:
         parts.append(text_part(spoken))
-    for call in elements(field(message, "tool_calls")):
+    for call in elements(message.get("tool_calls")):
         custom = field(call, "custom")
-        function = field(call, "function") if custom is None else custom
-        arguments = field(function, "arguments" if custom is None else "input")
-        parts.append(tool_call_part(field(call, "id"), field(function, "name"), arguments))
-    function = field(message, "function_call")
-    if function is not None:
-        name, arguments = field(function, "name"), field(function, "arguments")
-        parts.append(tool_call_part(None, name, arguments))
+        function = members(field(call, "function") if custom is None else custom)
+        arguments = function.get("arguments" if custom is None else "input")
+        parts.append(tool_call_part(field(call, "id"), function.get("name"), arguments))
+    function_call = message.get("function_call")
+    if function_call is not None:
+        named = members(function_call)
+        parts.append(tool_call_part(None, named.get("name"), named.get("arguments")))
     return parts
 
 
-def stated(chunk: Any, *names: str) -> Dict[str, Any]:
+def stated(chunk: Members, *names: str) -> Dict[str, Any]:
     """Return what a chunk says of the whole completion; the first ones may hold empty strings."""
-    said = {name: text(field(chunk, name)) for name in names}
-    return given(usage=field(chunk, "usage"), **{name: said[name] or None for name in names})
+    said: Dict[str, Any] = {}
+    for name in names:
+        value = text(chunk.get(name))
+        if value:
+            said[name] = value
+    usage = chunk.get("usage")
+    if usage is not None:
+        said["usage"] = usage
+    return said
 
 
 class FoldedCompletion:
@@ -197,10 +208,15 @@ class FoldedCompletion:
 
     def add(self, chunk: Any) -> None:
         """Take one more chunk."""
-        self._fields.update(stated(chunk, "id", "model", "service_tier", "system_fingerprint"))
-        for choice in elements(field(chunk, "choices")):
-            index = integer(field(choice, "index")) or 0
-            self._choices.setdefault(index, _FoldedChoice()).add(choice)
+        held = members(chunk)
+        self._fields.update(stated(held, "id", "model", "service_tier", "system_fingerprint"))
+        for choice in elements(held.get("choices")):
+            parts = members(choice)
+            index = integer(parts.get("index")) or 0
+            folded = self._choices.get(index)
+            if folded is None:
+                folded = self._choices[index] = _FoldedChoice()
+            folded.add(parts)
 
     def whole(self) -> Dict[str, Any]:
         """Return what has come in so far, in the form of a completion."""
@@ -208,47 +224,47 @@ class FoldedCompletion:
         return {**self._fields, "choices": choices}
 
 
-_TEXTS = (
-    ("content",),
-    ("refusal",),
-    ("reasoning_content",),
-    ("reasoning",),
-    ("audio", "transcript"),
-)
-"""Texts of a message that come in pieces."""
+_TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
+"""Texts of a message that come in pieces; those of its audio are one level deeper."""
 
 
 class _FoldedChoice:
     def __init__(self) -> None:
         self._finish_reason: Optional[str] = None
-        self._texts: Dict[Tuple[str, ...], List[str]] = {}
+        self._texts: Dict[str, List[str]] = {}
+        self._transcript: List[str] = []
         self._calls: Dict[int, _FoldedCall] = {}
         self._function: Optional[_FoldedCall] = None
 
-    def add(self, choice: Any) -> None:
-        self._finish_reason = text(field(choice, "finish_reason")) or self._finish_reason
-        delta = field(choice, "delta")
-        for path in _TEXTS:
-            piece = text(field(delta, *path))
+    def add(self, choice: Members) -> None:
+        self._finish_reason = text(choice.get("finish_reason")) or self._finish_reason
+        delta = members(choice.get("delta"))
+        for name in _TEXTS:
+            value = delta.get(name)
+            if value is None:
+                continue
+            piece = text(value)
             if piece is not None:
-                self._texts.setdefault(path, []).append(piece)
-        for call in elements(field(delta, "tool_calls")):
+                self._texts.setdefault(name, []).append(piece)
+        spoken = text(members(delta.get("audio")).get("transcript"))
+        if spoken is not None:
+            self._transcript.append(spoken)
+        for call in elements(delta.get("tool_calls")):
             index = integer(field(call, "index"))
             if index is None:  # some servers send each call whole and do not number them
                 index = len(self._calls)
             self._calls.setdefault(index, _FoldedCall()).add(call)
-        function = field(delta, "function_call")
+        function = delta.get("function_call")
         if function is not None:
             self._function = self._function or _FoldedCall()
             self._function.add({"function": function})
 
     def whole(self) -> Dict[str, Any]:
         message: Dict[str, Any] = {"role": "assistant"}
-        for path, pieces in self._texts.items():
-            value: Any = "".join(pieces)
-            for name in reversed(path[1:]):
-                value = {name: value}
-            message[path[0]] = value
+        for name, pieces in self._texts.items():
+            message[name] = "".join(pieces)
+        if self._transcript:
+            message["audio"] = {"transcript": "".join(self._transcript)}
         message["tool_calls"] = [call.whole() for _, call in sorted(self._calls.items())]
         if self._function is not None:
             message["function_call"] = self._function.whole()["function"]

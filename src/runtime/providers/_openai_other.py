@@ -6,7 +6,17 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from arc_protocol import semconv
 from runtime._calls import Reading
-from runtime.providers._fields import Field, elements, field, given, integer, read, text, texts
+from runtime.providers._fields import (
+    Field,
+    elements,
+    field,
+    given,
+    integer,
+    members,
+    read,
+    text,
+    texts,
+)
 from runtime.providers._openai_chat import IDENTITY, SAMPLING, USAGE, several, stated
 from runtime.providers._openai_parts import content_parts, media_part
 
@@ -134,7 +144,7 @@ class FoldedTextCompletion:
 
     def add(self, chunk: Any) -> None:
         """Take one more chunk."""
-        self._fields.update(stated(chunk, "id", "model", "system_fingerprint"))
+        self._fields.update(stated(members(chunk), "id", "model", "system_fingerprint"))
         for choice in elements(field(chunk, "choices")):
             index = integer(field(choice, "index")) or 0
             self._texts.setdefault(index, []).append(text(field(choice, "text")) or "")

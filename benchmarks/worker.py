@@ -1,7 +1,8 @@
-"""What the worker computes for one call, after the call has ended: processor time, stage by stage."""
+"""What the worker computes for one call after its end: processor time, stage by stage."""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from typing import Any, Callable, Dict, Iterator, List, Tuple
@@ -31,20 +32,30 @@ def small() -> Dict[str, Any]:
     return {"model": "gpt-4.1", "messages": messages, "temperature": 0.95}
 
 
-def large() -> Dict[str, Any]:
-    """Return one of 30 messages and 10 tools."""
-    messages: List[Dict[str, Any]] = [{"role": "system", "content": _WORDS * 10}]
+def large(mark: str = "") -> Dict[str, Any]:
+    """Return one of 30 messages and 10 tools; `mark` makes the messages different ones."""
+    words = mark + _WORDS
+    messages: List[Dict[str, Any]] = [{"role": "system", "content": words * 10}]
     while len(messages) < 30:
         at = len(messages)
-        function = {"name": f"tool_{at % 10}", "arguments": f'{{"city": "Paris", "days": {at}}}'}
-        called = {"id": f"call_{at}", "type": "function", "function": function}
+        function = {"name": f"tool_{at % 10}", "arguments": f'{{"city": "{mark}", "days": {at}}}'}
+        called = {"id": f"call_{mark}{at}", "type": "function", "function": function}
+        answer = {"role": "tool", "tool_call_id": f"call_{mark}{at}", "content": f"{at}{words * 4}"}
         messages += [
-            {"role": "user", "content": f"{at}. {_WORDS * 3}"},
+            {"role": "user", "content": f"{at}. {words * 3}"},
             {"role": "assistant", "content": None, "tool_calls": [called]},
-            {"role": "tool", "tool_call_id": f"call_{at}", "content": f"{at}: {_WORDS * 4}"},
-            {"role": "assistant", "content": f"{at}: {_WORDS * 2}"},
+            answer,
+            {"role": "assistant", "content": f"{at}: {words * 2}"},
         ]
     return {"model": "gpt-4.1", "messages": messages[:30], "tools": TOOLS, "temperature": 0.95}
+
+
+_numbers = itertools.count()
+
+
+def unseen() -> Dict[str, Any]:
+    """Return one like `large` of which no message was in a request before."""
+    return large(f"{next(_numbers)} ")
 
 
 def _tool(name: str) -> Dict[str, Any]:
@@ -63,13 +74,18 @@ TOOLS = [_tool(f"tool_{n}") for n in range(10)]
 
 def main() -> None:
     """Print microseconds of processor time per call, in all and by stage."""
-    print(f"{'':24}{'all':>8}" + "".join(f"{name:>12}" for name in STAGES))
-    for name, make in (("small", small), ("30 messages, 10 tools", large)):
+    print(f"{'':32}{'all':>8}" + "".join(f"{name:>12}" for name in STAGES))
+    for name, make in (
+        ("small", small),
+        ("30 messages, 10 tools", large),
+        ("all messages new", unseen),
+    ):
         for stream in (False, True):
             stages = _measure(make, stream=stream)
             total = sum(stages.values())
+            label = f"{name}{', stream' if stream else ''}"
             shown = "".join(f"{stages.get(stage, 0):12.1f}" for stage in STAGES)
-            print(f"{name + (', stream' if stream else ''):24.24}{total:8.1f}{shown}")
+            print(f"{label:32}{total:8.1f}{shown}")
 
 
 STAGES = ("reply", "describe", "detection", "metrics", "tracer", "encode", "batch", "rest")

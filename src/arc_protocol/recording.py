@@ -74,10 +74,17 @@ class Elided(str):
 
 def record(request: Dict[str, Any]) -> Dict[str, Any]:
     """Return a request, which must be plain JSON, without the texts in it."""
-    return {
-        name: _masked(value, name, 0 if name in _WRITTEN else _SETTING_LENGTH)
-        for name, value in request.items()
-    }
+    return {name: record_parameter(name, value) for name, value in request.items()}
+
+
+def record_parameter(name: str, value: Any) -> Any:
+    """Return one parameter of a request as `record` does."""
+    return _masked(value, name, 0 if name in _WRITTEN else _SETTING_LENGTH)
+
+
+def is_written(name: str) -> bool:
+    """Tell whether a parameter holds what people wrote: each object in it is recorded alike."""
+    return name in _WRITTEN
 
 
 def restore(recorded: Any) -> Any:

@@ -55,12 +55,18 @@ def instrumentation_of(function: Any) -> Optional[str]:
         wrapper = getattr(function, "_self_wrapper", function)
         # which may be an object that can be called, as openinference's are
         known = getattr(wrapper, "__globals__", None) or {"__name__": type(wrapper).__module__}
-        module = str(known.get("__name__", ""))
-        for name in _INSTRUMENTATIONS:
-            if module.startswith(name):
-                return name
+        found = _instrumentation(known.get("__name__"))
+        if found is not None:
+            return found
         function = getattr(function, "__wrapped__", None)
     return None
+
+
+def _instrumentation(module: Any) -> Optional[str]:
+    named = str(module or "")
+    if not named.startswith(_INSTRUMENTATIONS):
+        return None
+    return next(name for name in _INSTRUMENTATIONS if named.startswith(name))
 
 
 def when_imported(name: str, action: Callable[[Any], None]) -> None:

@@ -153,6 +153,32 @@ def test_a_difference_with_content_turns_the_request_into_the_one_sent() -> None
     assert patched == {name: call.sent[name] for name in told["arc.fix.fields"]}
 
 
+@pytest.mark.parametrize(
+    "fix",
+    [
+        {"temperature": 0.7},
+        {"seed": 7, '["a/b~c"]': {"d": [1]}},
+        {"temperature": None},
+        {"temperature": None, "seed": 7},
+        {"temperature": {"rename": "heat"}},
+        {"metadata": {"a": 2}},
+        {"metadata": 1},
+        {"metadata": None, "temperature": None},
+    ],
+    ids=str,
+)
+def test_every_kind_of_difference_is_a_patch_of_the_request(fix: Any) -> None:
+    """Applied to what the application asked for, it gives what was sent."""
+    body = {**BODY, "metadata": {"a": 1, "b": [1]}}
+    call = finished_call({"name": "any", "pattern": {"model": "gpt-4.1"}, "fix": fix}, body=body)
+    told = attributes(span_of(call, capture_content=True))
+    assert call.sent != body
+    fields = told["arc.fix.fields"]
+    before = {name: body[name] for name in fields if name in body}
+    after = {name: call.sent[name] for name in fields if name in call.sent}
+    assert jsonpatch.apply_patch(before, told["arc.fix.diff"]) == after
+
+
 def test_content_is_sent_only_when_it_is_captured() -> None:
     """Each message attribute is one JSON string."""
     silent = span_of(finished_call())

@@ -39,7 +39,11 @@ class Exchange(NamedTuple):
     outputs: Tuple[Output, ...]
     wants_json: bool
     tools: Mapping[str, Any]
-    """Schema of the arguments by name of tool, None where there is none; empty: not known."""
+    """Schema of the arguments by name of tool, None where there is none; empty: not known.
+
+    This and what follows is read only for a reply that calls tools: nobody asks otherwise, and
+    conversations are long.
+    """
     earlier: Tuple[ToolCall, ...]
     """Calls of tools in the conversation since a person last spoke."""
     spoken: bool
@@ -62,12 +66,13 @@ def read(attributes: Mapping[str, Any], content: Mapping[str, Any]) -> Optional[
             outputs.append(Output(_text(reason), "", False, (), unseen))
         elif not outputs[place].finish_reason:
             outputs[place] = outputs[place]._replace(finish_reason=_text(reason))
-    earlier, spoken = _earlier(content.get(semconv.INPUT_MESSAGES))
+    calls = any(output.calls for output in outputs)
+    earlier, spoken = _earlier(content.get(semconv.INPUT_MESSAGES)) if calls else ((), False)
     return Exchange(
         operation=_text(attributes.get(semconv.OPERATION_NAME)),
         outputs=tuple(outputs),
         wants_json=attributes.get(semconv.OUTPUT_TYPE) == "json",
-        tools=_tools(content.get(semconv.TOOL_DEFINITIONS)),
+        tools=_tools(content.get(semconv.TOOL_DEFINITIONS)) if calls else {},
         earlier=earlier,
         spoken=spoken,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from arc_protocol import semconv
+from runtime._memo import Memo
 
 LIMIT = 768 * 1024
 """Bytes of content in one span: with everything else at its own limit, it stays below 1 MiB."""
@@ -38,32 +39,65 @@ def encode(content: Mapping[str, Any], limit: int = LIMIT) -> Tuple[Dict[str, st
             continue
         for longest in _LONGEST:
             try:
-                text = to_json(content[name], limit=limit, longest=longest)
+                text = _to_json(content[name], limit=limit, longest=longest)
             except TooLargeError:
                 whole = False
                 continue
             encoded[name] = text
-            limit -= len(text.encode())
+            limit -= len(text) if text.isascii() else len(text.encode())
             break
     return encoded, not whole
 
 
-def to_json(value: Any, *, limit: int, longest: Optional[int] = None) -> str:
-    """Return any value as JSON of at most `limit` bytes, or raise `TooLargeError`."""
-    text = json.dumps(
-        plain(value, limit=limit, longest=longest), ensure_ascii=False, separators=(",", ":")
-    )
-    if len(text.encode()) > limit:
+def _to_json(elements: Sequence[Any], *, limit: int, longest: Optional[int]) -> str:
+    if longest is not None:
+        return to_json(elements, limit=limit, longest=longest)
+    pieces: List[str] = []
+    left = limit
+    for each in elements:
+        piece = _element(each)
+        pieces.append(piece)
+        left -= len(piece) + 1
+        if left < 0:
+            raise TooLargeError
+    text = f"[{','.join(pieces)}]"
+    if not fits(text, limit):
         raise TooLargeError
     return text
 
 
-def plain(value: Any, *, limit: int, longest: Optional[int] = None) -> Any:
+_element = Memo(lambda value: dumped(plain(value, limit=LIMIT, depth=1), limit=LIMIT))
+"""A message or a tool as JSON, most of which come again with the next call of a conversation."""
+
+
+def to_json(value: Any, *, limit: int, longest: Optional[int] = None) -> str:
+    """Return any value as JSON of at most `limit` bytes, or raise `TooLargeError`."""
+    return dumped(plain(value, limit=limit, longest=longest), limit=limit)
+
+
+def dumped(value: Any, *, limit: int) -> str:
+    """Return a value that is JSON, such as `plain` returns, as `to_json` does."""
+    text = _dump(value)
+    if not fits(text, limit):
+        raise TooLargeError
+    return text
+
+
+def fits(text: str, limit: int) -> bool:
+    """Tell whether a text has at most `limit` bytes."""
+    return len(text) <= limit and (text.isascii() or len(text.encode()) <= limit)
+
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def plain(value: Any, *, limit: int, longest: Optional[int] = None, depth: int = 0) -> Any:
     """Return a copy that is JSON, or raise `TooLargeError` where that would exceed `limit`.
 
     SDK objects become objects with their fields, what JSON cannot say becomes the name of its type.
+    `depth` is how deep the value is in a larger one.
     """
-    return _Copy(limit, longest).of(value, 0)
+    return _Copy(limit, longest).of(value, depth)
 
 
 class _Copy:
@@ -72,6 +106,23 @@ class _Copy:
         self._longest = longest
 
     def of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        # exact types first, and no call for most of the values
+        if kind is str and self._longest is None:
+            self._left -= len(value) + 2
+            if self._left < 0:
+                raise TooLargeError
+            return value if value.isascii() else clean(value)
+        if kind is dict and depth < _DEPTH:
+            self._left -= 1
+            # copied at once: the application may be changing it on another thread
+            return {
+                (self._text(key) if type(key) is str else self._key(key)): self.of(each, depth + 1)
+                for key, each in tuple(value.items())
+            }
+        return self._other(value, depth)
+
+    def _other(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
             return self._text(value)
         self._spend(1)
@@ -89,7 +140,6 @@ class _Copy:
             return f"<{type(value).__name__}>"
         if depth >= _DEPTH:
             return "…"
-        # copied at once: the application may be changing it on another thread
         pairs = tuple(fields.items())
         return {self._key(key): self.of(each, depth + 1) for key, each in pairs}
 
@@ -101,7 +151,7 @@ class _Copy:
         if self._longest is not None and length > self._longest:
             text = f"{text[: self._longest]}… ({length} characters)"
         self._spend(len(text) + 2)
-        return clean(text)
+        return text if type(text) is str and text.isascii() else clean(text)
 
     def _spend(self, size: int) -> None:
         self._left -= size
@@ -131,4 +181,6 @@ def clean(text: str) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """Return clean text of at most `limit` bytes."""
+    if type(text) is str and len(text) <= limit and text.isascii():
+        return text
     return clean(text[:limit]).encode()[:limit].decode("utf-8", "ignore")

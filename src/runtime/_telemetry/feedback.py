@@ -10,7 +10,7 @@ from arc_protocol import semconv
 from arc_protocol.feedback import BAD, EVENT, GOOD, NAME
 from runtime._feedback import Feedback
 from runtime._telemetry import content
-from runtime._telemetry.spans import key_values
+from runtime._telemetry.spans import add_attributes
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -50,11 +50,8 @@ class Judgements:
             start_time_unix_nano=feedback.given_ns,
             end_time_unix_nano=feedback.given_ns,
         )
-        span.events.add(
-            time_unix_nano=feedback.given_ns,
-            name=EVENT,
-            attributes=key_values(_attributes(feedback, capture_content=capture_content)),
-        )
+        event = span.events.add(time_unix_nano=feedback.given_ns, name=EVENT)
+        add_attributes(event.attributes, _attributes(feedback, capture_content=capture_content))
         return span
 
 

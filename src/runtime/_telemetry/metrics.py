@@ -47,6 +47,13 @@ class Metrics:
         self._tokens = Counter(
             "arc_tokens", "Tokens that providers reported", ["direction"], registry=registry
         )
+        self._tokens_by_attribute = [
+            (name, self._tokens.labels(direction))
+            for direction, name in (
+                ("input", semconv.USAGE_INPUT_TOKENS),
+                ("output", semconv.USAGE_OUTPUT_TOKENS),
+            )
+        ]
         self._errors = Counter(
             "arc_call_errors", "Calls that raised", ["error_type"], registry=registry
         )
@@ -96,12 +103,10 @@ class Metrics:
             self._errors.labels(call.error.type).inc()
         if call.healing is not None:
             self._heals.labels(call.healing.attempt, call.healing.outcome).inc()
-        for direction, name in (
-            ("input", semconv.USAGE_INPUT_TOKENS),
-            ("output", semconv.USAGE_OUTPUT_TOKENS),
-        ):
-            if isinstance(attributes.get(name), int):
-                self._tokens.labels(direction).inc(attributes[name])
+        for name, tokens in self._tokens_by_attribute:
+            count = attributes.get(name)
+            if isinstance(count, int) and count > 0:
+                tokens.inc(count)
 
     def unobserved(self, count: int) -> None:
         """Count calls that were intercepted while the queue to the worker was full."""

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from arc_protocol import semconv
 from arc_protocol.version import __version__
 from runtime._telemetry.content import clean
-from runtime._telemetry.spans import key_values
+from runtime._telemetry.spans import add_attributes
 
 if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -60,8 +60,9 @@ def resource(
     """Return the attributes of this process in OTLP's form."""
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-    found = attributes(service_name, environ, runtime_id=runtime_id)
-    return Resource(attributes=key_values(found))
+    made = Resource()
+    add_attributes(made.attributes, attributes(service_name, environ, runtime_id=runtime_id))
+    return made
 
 
 def _listed(text: str) -> Dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 
 from arc_protocol import semconv
 from runtime._telemetry import changes
@@ -11,7 +11,7 @@ from runtime._telemetry.description import Description
 from runtime._telemetry.tracer import current_span_context
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
@@ -29,8 +29,9 @@ def encode(
     call = description.call
     parent = current_span_context(call.context)
     if ids is None:
-        trace_id = os.urandom(16) if parent is None else parent.trace_id.to_bytes(16, "big")
-        span_id = os.urandom(8)
+        noise = os.urandom(24)
+        trace_id = noise[8:] if parent is None else parent.trace_id.to_bytes(16, "big")
+        span_id = noise[:8]
     else:
         trace_id, span_id = ids[0].to_bytes(16, "big"), ids[1].to_bytes(8, "big")
     attributes = description.all_attributes(capture_content=capture_content)
@@ -46,35 +47,36 @@ def encode(
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=call.started_ns,
         end_time_unix_nano=description.ended_ns,
-        attributes=key_values(attributes),
     )
+    add_attributes(span.attributes, attributes)
     if description.failure is not None:
         span.status.code = Status.STATUS_CODE_ERROR
         span.status.message = description.failure
     event = description.exception_event()
     if event is not None:
-        span.events.add(
-            time_unix_nano=description.ended_ns, name="exception", attributes=key_values(event)
-        )
+        raised = span.events.add(time_unix_nano=description.ended_ns, name="exception")
+        add_attributes(raised.attributes, event)
     return span
 
 
-def key_values(attributes: Any) -> List[KeyValue]:
-    """Return attributes in OTLP's form."""
-    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+def add_attributes(fields: Any, attributes: Mapping[str, Any]) -> None:
+    """Write attributes into a field of OTLP's `KeyValue` messages."""
+    # added in place, as a message made first is copied into the other
+    add = fields.add
+    for name, value in attributes.items():
+        _write(add(key=name).value, value)
 
-    return [KeyValue(key=name, value=_any_value(value)) for name, value in attributes.items()]
 
-
-def _any_value(value: Any) -> AnyValue:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
-
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, list):
-        return AnyValue(array_value=ArrayValue(values=[_any_value(each) for each in value]))
-    return AnyValue(string_value=value)
+def _write(place: AnyValue, value: Any) -> None:
+    if isinstance(value, str):
+        place.string_value = value
+    elif isinstance(value, bool):
+        place.bool_value = value
+    elif isinstance(value, int):
+        place.int_value = value
+    elif isinstance(value, float):
+        place.double_value = value
+    else:
+        elements = place.array_value.values
+        for each in value:
+            _write(elements.add(), each)

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from arc_protocol import semconv
 from runtime._calls import Reading
+from runtime._memo import Memo
 from runtime.providers._fields import (
     Field,
     Members,
@@ -115,7 +116,7 @@ class ChatReader:
         attributes[semconv.OPENAI_API_TYPE] = "chat_completions"
         tools = (*elements(field(body, "tools")), *elements(field(body, "functions")))
         content: Dict[str, Any] = {
-            semconv.INPUT_MESSAGES: [_message(each) for each in elements(field(body, "messages"))]
+            semconv.INPUT_MESSAGES: [_sent(each) for each in elements(field(body, "messages"))]
         }
         if tools:
             content[semconv.TOOL_DEFINITIONS] = [tool_definition(tool) for tool in tools]
@@ -158,6 +159,10 @@ def _message(message: Any) -> Dict[str, Any]:
     else:
         parts = _parts(held)
     return given(role=role, name=text(held.get("name")), parts=parts)
+
+
+_sent = Memo(_message)
+"""A message of a request: all but the last ones were in the conversation's request before."""
 
 
 def _parts(message: Members) -> List[Part]:

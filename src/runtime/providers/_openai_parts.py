@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from runtime._memo import Memo
 from runtime.providers._fields import elements, field, given, text
 
 Part = Dict[str, Any]
@@ -66,6 +67,7 @@ def media_part(
     return None
 
 
+@Memo
 def tool_definition(tool: Any) -> Part:
     """Describe a tool that the request offers.
 

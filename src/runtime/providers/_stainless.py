@@ -14,7 +14,18 @@ import inspect
 import json
 import sys
 from time import perf_counter
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from runtime._calls import Api, Server
 from runtime._flow import PENDING, Exchange, Interception
@@ -42,7 +53,10 @@ class StainlessSeam:
         public_methods: Mapping[str, Sequence[str]],
     ) -> None:
         """`public_methods` are the dotted names by operation that others may have instrumented."""
-        self._public_methods = public_methods
+        self._public_methods = {
+            operation: [_parsed(name) for name in names]
+            for operation, names in public_methods.items()
+        }
         self._interception = interception
         self._find_api = find_api
         self._find_server = find_server
@@ -238,11 +252,17 @@ class StainlessSeam:
 
     def instrumented_by(self, exchange: Exchange) -> Optional[str]:
         """Name another instrumentation around the call's SDK method."""
-        methods = [getattr(exchange.client_class, "request", None)]
-        for name in self._public_methods.get(exchange.api.operation, ()):
-            module, _, path = name.partition(":")
-            methods.append(functools.reduce(_attribute, path.split("."), sys.modules.get(module)))
-        return next(filter(None, map(instrumentation_of, methods)), None)
+        found = instrumentation_of(getattr(exchange.client_class, "request", None))
+        if found is not None:
+            return found
+        for module, path in self._public_methods.get(exchange.api.operation, ()):
+            method = sys.modules.get(module)
+            for name in path:
+                method = getattr(method, name, None)
+            found = instrumentation_of(method)
+            if found is not None:
+                return found
+        return None
 
     def _api(self, method: str, url: str) -> Optional[Api]:
         try:
@@ -274,8 +294,9 @@ class _Again(NamedTuple):
     body: Mapping[str, Any]
 
 
-def _attribute(owner: Any, name: str) -> Any:
-    return getattr(owner, name, None)
+def _parsed(name: str) -> Tuple[str, List[str]]:
+    module, _, path = name.partition(":")
+    return module, path.split(".")
 
 
 def _with_options(

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check matrix bench docs clean
+.PHONY: demo test check matrix bench bench-learning docs clean
 
 demo: .venv/ready
 	$(BIN)/arc demo
@@ -23,6 +23,10 @@ matrix: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+# about 15 minutes on 2 cores; LEARNING=--quick takes 3
+bench-learning: .venv/ready
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.learning --report $(LEARNING)
 
 docs: .venv/ready
 	$(BIN)/mkdocs build --strict

@@ -49,6 +49,8 @@ def _move(arguments: Sequence[str]) -> int:
 
 
 def _run(settings: Settings) -> None:
+    # what it says of a taken port in a line of C++, a sentence of ours says with what to do
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with ports.listen(settings.host, settings.http_port, "--http-port") as listener:
         # imported late: a wrong setting or a taken port is told at once
         from arc_core._server.banner import banner

@@ -168,7 +168,7 @@ def _bounds(column: Column, failed: Rows, base: float) -> Iterator[Literal]:
         name, form = (">=", Form.COUNT_ABOVE) if above else ("<=", Form.COUNT_BELOW)
         if column.plain:
             yield Literal(path, {"count": {name: value}}, rows, base + 6, form, value)
-    if len(column.values) <= _FEW and _covers(column):
+    if path in MODELS or (len(column.values) <= _FEW and _covers(column)):
         return  # words of the API, whose lengths mean nothing
     for above, value, rows in thresholds(column.lengths, failed):
         if above or value == 0:

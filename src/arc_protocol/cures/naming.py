@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, List, Tuple
 
+from arc_protocol.cures.places import hits
 from arc_protocol.cures.view import Cure, View, strong
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.naming import compile_shape
-from arc_protocol.patterns.paths import parse_path
 
 _NAMES: Tuple[Tuple[str, List[str]], ...] = (
     (
@@ -53,8 +53,8 @@ def names(view: View) -> Iterator[Cure]:
     if shape is None:
         return
     for path, also in _NAMES:
-        found = parse_path(path, "").hits(view.request)
-        used = [one for one in also if parse_path(one, "").hits(view.request)]
+        found = hits(path, view.request)
+        used = [one for one in also if hits(one, view.request)]
         if any(isinstance(name, str) and not compile_shape(shape, "").fits(name) for name in found):
             allowed = {"allowed": shape, "also": used} if used else shape
             yield strong({path: {"sanitize": allowed}}, f"names must look like {shape}")
@@ -116,7 +116,7 @@ def call_ids(view: View) -> Iterator[Cure]:
     else:
         return
     for path, also in _IDS:
-        found = [*parse_path(path, "").hits(view.request), *parse_path(also, "").hits(view.request)]
+        found = [*hits(path, view.request), *hits(also, view.request)]
         try:
             fits = compile_shape(shape, "").fits
         except PatternError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from arc_protocol.patterns.paths import Path, parse_path
 from arc_protocol.patterns.values import LIST, MAPPING
 
 Request = Any
@@ -69,9 +71,20 @@ def path_of(steps: Tuple[str, ...]) -> str:
     return text
 
 
+@lru_cache(maxsize=2048)
 def snake(name: str) -> str:
     """Write a name as `snake_case`, whichever way the provider writes it."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).replace("-", "_").lower()
+
+
+def hits(path: str, request: Request) -> List[Any]:
+    """Return what a path of the pattern language leads to."""
+    return list(_parsed(path).hits(request))
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: str) -> Path:
+    return parse_path(path, "path")
 
 
 def place_of(name: str, request: Request) -> Optional[Place]:

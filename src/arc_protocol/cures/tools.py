@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Iterator, List, NamedTuple
 
+from arc_protocol.cures.places import hits
 from arc_protocol.cures.view import Cure, View, strong, weak
-from arc_protocol.patterns.paths import parse_path
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from arc_protocol.patterns.values import MAPPING
 
@@ -36,8 +36,8 @@ _REPLY_SCHEMAS = (
 
 def _schemas(view: View) -> List[str]:
     """Return the places of schemas, those that the words speak of alone if they tell."""
-    tools = [path for path in _TOOL_SCHEMAS if parse_path(path, "").hits(view.request)]
-    replies = [path for path in _REPLY_SCHEMAS if parse_path(path, "").hits(view.request)]
+    tools = [path for path in _TOOL_SCHEMAS if hits(path, view.request)]
+    replies = [path for path in _REPLY_SCHEMAS if hits(path, view.request)]
     where = f"{view.error.param or ''} {view.text}"
     if replies and re.search(
         r"response[_ ]?format|response[_ ]?schema|text\.format|output_\w*format", where
@@ -95,7 +95,7 @@ _RULES = (
 def schema_repairs(view: View) -> Iterator[Cure]:
     """The words name a fault of a schema that it has."""
     for path in _schemas(view):
-        schemas = parse_path(path, "").hits(view.request)
+        schemas = hits(path, view.request)
         for rule in _RULES:
             said = view.says(rule.words)
             if said and any(map(rule.test, schemas)):
@@ -172,7 +172,7 @@ def keywords(view: View) -> Iterator[Cure]:
     spoken = [word for word in spoken if word not in _ALSO_WORDS or _marked(view.text, word)]
     for path in _schemas(view):
         uses = STRUCTURAL_TESTS["schema_uses"]
-        schemas = parse_path(path, "").hits(view.request)
+        schemas = hits(path, view.request)
         found = [
             word for word in spoken if any(uses(one, keywords=frozenset([word])) for one in schemas)
         ]
@@ -247,7 +247,7 @@ def shapes(view: View) -> Iterator[Cure]:
     bare = view.says(r"properties\W.{0,20}(?:non-?empty|not be empty)|non-?empty for object")
     for path, key in _DECLARATIONS if bare else ():
         where: Any = {f"{key}.properties": {"==": {}}}
-        if parse_path(path, "").hits(view.request):
+        if hits(path, view.request):
             yield strong(
                 {path: {"each": {"where": where, "fix": {key: None}}}}, "a tool without parameters"
             )

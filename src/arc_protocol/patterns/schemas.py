@@ -16,6 +16,7 @@ Node = Mapping[str, Any]
 _ONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+_WITH_SCHEMAS = tuple(dict.fromkeys([*_ONE, *_LISTS, *_MAPS]))
 
 UNIONS = ("anyOf", "oneOf", "allOf")
 
@@ -32,11 +33,17 @@ def nodes(schema: object) -> Iterator[Tuple[Node, int]]:
             raise ValueError(f"the schema is nested deeper than {MAX_BODY_DEPTH} levels")
         if isinstance(node, MAPPING):
             yield node, depth
-            waiting += [(node.get(keyword), depth + 1) for keyword in _ONE]
-            for keyword in _LISTS:
-                waiting += [(inner, depth + 1) for inner in _elements(node.get(keyword))]
-            for keyword in _MAPS:
-                waiting += [(inner, depth + 1) for inner in _members(node.get(keyword)).values()]
+            for keyword in _WITH_SCHEMAS:
+                if keyword not in node:
+                    continue
+                inside = node[keyword]
+                if keyword in _MAPS:
+                    waiting += [(inner, depth + 1) for inner in _members(inside).values()]
+                    continue
+                if keyword in _ONE:
+                    waiting.append((inside, depth + 1))
+                if keyword in _LISTS:
+                    waiting += [(inner, depth + 1) for inner in _elements(inside)]
 
 
 def rewrite(schema: Any, change: Callable[[Dict[str, Any], int], Node], depth: int = 0) -> Any:

@@ -202,9 +202,11 @@ def duplicate_values(values: object, *, key: Optional[str] = None) -> bool:
         found = list(messages_of(values))
     else:
         found = [one[key] for one in _mappings(values) if key in one]
-    return any(
-        is_json(one) and any(same(one, other) for other in found[:at])
-        for at, one in enumerate(found)
+    texts = [one for one in found if type(one) is str]
+    others = [one for one in found if type(one) is not str]
+    return len(set(texts)) < len(texts) or any(
+        is_json(one) and any(same(one, other) for other in others[:at])
+        for at, one in enumerate(others)
     )
 
 

@@ -6,7 +6,8 @@ bytes. Nothing here calls, iterates or compares them; they equal nothing and con
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, TypeVar, Union
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, TypeVar, Union
 
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
@@ -15,7 +16,10 @@ T = TypeVar("T")
 Number = Union[int, float]
 
 MAPPING = (dict, Mapping)
-"""`isinstance(value, MAPPING)` tries the cheap exact case first."""
+"""`isinstance(value, MAPPING)` tries the cheap exact case first.
+
+Of `collections.abc`: `isinstance` with the one of `typing` takes several times as long.
+"""
 
 LIST = (list, tuple)
 
@@ -101,8 +105,22 @@ def is_json(value: object) -> bool:
     return value is None or isinstance(value, (str, bool, int, dict, list, tuple, Mapping))
 
 
+_NAMES = {
+    type(None): "null",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    list: "array",
+    tuple: "array",
+    dict: "object",
+}
+
+
 def type_name(value: object) -> str:
     """Name the JSON type of a value for a message."""
+    known = _NAMES.get(type(value))
+    if known is not None:
+        return known
     for name in ("null", "string", "boolean", "number", "array", "object"):
         if JSON_TYPES[name](value):
             return name

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from arc_core.collector import envelope
 from arc_core.collector.names import CONTENT, CURRENT, OLDER, RESOURCE, flattened_content
 from arc_core.collector.values import RejectedError, plain, read
 from arc_protocol import semconv
@@ -35,7 +36,8 @@ _CONTENT = {name.encode(): name for name in CONTENT}
 _LONGEST_RESOURCE = 4096
 _MOST_RESOURCES = 1024
 
-_remembered: dict[bytes, Attribute] = {}
+REMEMBERED: dict[bytes, Attribute] = {}
+"""Encoded attributes that came before; look here before `decode`."""
 
 
 def decode(encoded: bytes) -> Attribute:
@@ -43,27 +45,22 @@ def decode(encoded: bytes) -> Attribute:
 
     The value may be shared with other spans: it must not be changed.
     """
-    found = _remembered.get(encoded)
-    if found is None:
-        found = _decode(encoded)
-    return found
-
-
-def _decode(encoded: bytes) -> Attribute:
-    if len(encoded) > _LONGEST:
-        name, text = _long_content(encoded)
-        if name:
-            return BODY, name, _as_json(text)
     try:
+        if len(encoded) > _LONGEST:
+            attribute = envelope.KeyValue.FromString(encoded)
+            name, text = _CONTENT.get(attribute.key), attribute.value.string_value
+            if name is not None and text:
+                return BODY, name, _as_json(text)
         attribute = KeyValue.FromString(encoded)
     except DecodeError:
         shown = encoded[:40].decode("ascii", "replace")
         raise RejectedError("encoding", f"an attribute is no UTF-8 or no OTLP: {shown!r}") from None
-    decoded = _sorted(attribute.key, attribute.value)
-    if len(encoded) <= _LONGEST and attribute.key not in _UNIQUE:
-        if len(_remembered) >= _MOST:
-            _remembered.clear()
-        _remembered[encoded] = decoded
+    name = attribute.key
+    decoded = _sorted(name, attribute.value)
+    if len(encoded) <= _LONGEST and name not in _UNIQUE:
+        if len(REMEMBERED) >= _MOST:
+            REMEMBERED.clear()
+        REMEMBERED[encoded] = decoded
     return decoded
 
 
@@ -82,35 +79,6 @@ def _sorted(name: str, value: AnyValue) -> Attribute:
     if value.HasField("string_value"):
         return BODY, name, _as_json(value.string_value.encode())
     return BODY, name, plain(value)
-
-
-def _long_content(encoded: bytes) -> tuple[str, bytes]:
-    """Return name and text of an attribute that holds content, or nothing.
-
-    The same as `KeyValue` finds, without copying the text twice: a `KeyValue` is 1: key, 2: value,
-    and that is 1: text. Anything else is left to it.
-    """
-    key_end = 2 + encoded[1]
-    name = _CONTENT.get(encoded[2:key_end])
-    if name is None or encoded[0] != 0x0A or encoded[key_end] != 0x12:
-        return "", b""
-    size, at = _varint(encoded, key_end + 1)
-    if at + size != len(encoded) or encoded[at] != 0x0A:
-        return "", b""
-    size, at = _varint(encoded, at + 1)
-    return (name, encoded[at:]) if at + size == len(encoded) else ("", b"")
-
-
-def _varint(encoded: bytes, at: int) -> tuple[int, int]:
-    """Return a number of at most four bytes, as many as a span can have, and where it ends."""
-    value = 0
-    for shift in (0, 7, 14, 21):
-        byte = encoded[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            break
-    return value, at
 
 
 def _as_json(text: bytes) -> Any:

@@ -19,7 +19,7 @@ _ONE = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
 _MANY = descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
 
 _PACKAGE = "arc.collector"
-# numbers are those of opentelemetry/proto/trace/v1/trace.proto
+# numbers are those of opentelemetry/proto/trace/v1/trace.proto and common/v1/common.proto
 _MESSAGES: dict[str, list[tuple[str, int, Any, Any, str]]] = {
     "Request": [("resource_spans", 1, _MESSAGE, _MANY, "ResourceSpans")],
     "ResourceSpans": [
@@ -38,6 +38,8 @@ _MESSAGES: dict[str, list[tuple[str, int, Any, Any, str]]] = {
         ("events", 11, _BYTES, _MANY, ""),
         ("status", 15, _BYTES, _ONE, ""),
     ],
+    "KeyValue": [("key", 1, _BYTES, _ONE, ""), ("value", 2, _MESSAGE, _ONE, "AnyValue")],
+    "AnyValue": [("string_value", 1, _BYTES, _ONE, "")],
 }
 
 
@@ -57,3 +59,5 @@ def _classes() -> dict[str, Any]:
 _made = _classes()
 Request: Any = _made[f"{_PACKAGE}.Request"]
 Span: Any = _made[f"{_PACKAGE}.Span"]
+KeyValue: Any = _made[f"{_PACKAGE}.KeyValue"]
+"""Of its value there is the text alone."""

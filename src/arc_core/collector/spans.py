@@ -10,7 +10,15 @@ import orjson
 from google.protobuf.message import DecodeError
 
 from arc_core.collector import envelope, events, failures, foreign, heals
-from arc_core.collector.attributes import BODY, COLUMN, OLD, Surroundings, decode, surroundings
+from arc_core.collector.attributes import (
+    BODY,
+    COLUMN,
+    OLD,
+    REMEMBERED,
+    Surroundings,
+    decode,
+    surroundings,
+)
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
 from arc_core.model.calls import LATEST_TIME
@@ -88,8 +96,9 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
     body: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     older: dict[str, Any] = {}
+    remembered = REMEMBERED.get
     for each in span.attributes:
-        where, at, value = decode(each)
+        where, at, value = remembered(each) or decode(each)
         if where == COLUMN:
             row[at] = value
         elif where == BODY:

@@ -31,7 +31,7 @@ def _schema(table: str) -> pa.Schema:
     return pa.schema([(column.name, _TYPES[column.kind]) for column in TABLES[table]])
 
 
-def blocks(batch: CallBatch) -> Iterator[tuple[str, bytes]]:
+def blocks(batch: CallBatch) -> Iterator[tuple[str, memoryview]]:
     """Return tables and what to insert into them, in the order of `TABLES`.
 
     Raises `ValueError` when a value does not fit its column.
@@ -46,10 +46,10 @@ def blocks(batch: CallBatch) -> Iterator[tuple[str, bytes]]:
             yield table, _stream(table, values)
 
 
-def _stream(table: str, values: list[list[Any]]) -> bytes:
+def _stream(table: str, values: list[list[Any]]) -> memoryview:
     schema = _schema(table)
     arrays = [_array(*each) for each in zip(TABLES[table], values)]
-    return to_bytes([pa.RecordBatch.from_arrays(arrays, schema=schema)], schema)
+    return to_stream([pa.RecordBatch.from_arrays(arrays, schema=schema)], schema)
 
 
 def _array(column: Column, values: list[Any]) -> pa.Array:
@@ -64,11 +64,10 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
     return array
 
 
-def to_bytes(batches: list[pa.RecordBatch], schema: pa.Schema) -> bytes:
+def to_stream(batches: list[pa.RecordBatch], schema: pa.Schema) -> memoryview:
     """Return record batches as one Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-    stream: bytes = sink.getvalue().to_pybytes()
-    return stream
+    return memoryview(sink.getvalue())

@@ -39,7 +39,7 @@ class Engine(Protocol):
         `parameters` are the values of `{name:Type}` in it.
         """
 
-    def insert(self, table: str, columns: Sequence[str], block: bytes, *, token: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], block: memoryview, *, token: str) -> None:
         """Insert an Arrow stream; when it was inserted before with this token, do nothing."""
 
     def read(self, sql: str) -> Iterator[pa.RecordBatch]:

@@ -45,7 +45,7 @@ class SqlCallStore:
         for table, block in blocks(batch):
             self._insert(table, block, token)
 
-    def _insert(self, table: str, block: bytes, token: str) -> None:
+    def _insert(self, table: str, block: memoryview, token: str) -> None:
         names = [column.name for column in TABLES[table]]
         self._engine.insert(table, names, block, token=token)
 
@@ -173,7 +173,7 @@ class SqlCallStore:
         """Copy all calls to another store; return their number."""
         if not isinstance(target, SqlCallStore):
             raise StoreError(f"Calls cannot be copied to a {type(target).__name__}.")
-        from arc_core.storage.arrow import to_bytes
+        from arc_core.storage.arrow import to_stream
 
         total, done = self.info().calls, 0
         for day in sorted(self._days()):  # a block is refused when it touches many partitions
@@ -184,7 +184,7 @@ class SqlCallStore:
                     f" WHERE _partition_id = '{day}'"
                 )
                 for batch in found:
-                    block = to_bytes([batch], batch.schema)
+                    block = to_stream([batch], batch.schema)
                     target._insert(table, block, f"copy-{uuid.uuid4()}")
                     if table == "calls":
                         done += batch.num_rows

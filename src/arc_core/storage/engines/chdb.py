@@ -113,7 +113,7 @@ class ChdbEngine:
             result: bytes = handle.query(sql, "JSONEachRow", values).bytes()
             return result
 
-    def insert(self, table: str, columns: Sequence[str], block: bytes, *, token: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], block: memoryview, *, token: str) -> None:
         """Insert an Arrow stream; when it was inserted before with this token, do nothing."""
         settings = ", ".join(
             f"{name} = {value!r}" for name, value in insert_settings(token).items()
@@ -173,7 +173,7 @@ class ChdbEngine:
 
 
 @contextlib.contextmanager
-def _as_file(content: bytes) -> Iterator[str]:
+def _as_file(content: memoryview) -> Iterator[str]:
     """Lend a file with this content; it touches no disk where the system can do without."""
     if sys.platform == "linux":
         with os.fdopen(os.memfd_create("arc-insert"), "wb") as file:

@@ -91,11 +91,11 @@ class ClickHouseEngine:
         with self._failures():
             return self._client.raw_query(sql, dict(parameters), fmt="JSONEachRow")
 
-    def insert(self, table: str, columns: Sequence[str], block: bytes, *, token: str) -> None:
+    def insert(self, table: str, columns: Sequence[str], block: memoryview, *, token: str) -> None:
         """Insert an Arrow stream; when it was inserted before with this token, do nothing."""
         into, settings = f"{self.database}.{table}", insert_settings(token)
         with self._failures():
-            self._client.raw_insert(into, columns, block, settings, fmt="ArrowStream")
+            self._client.raw_insert(into, columns, bytes(block), settings, fmt="ArrowStream")
 
     def read(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query whose result need not fit into memory."""

@@ -82,7 +82,7 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         f"{name} is {found['state']} since {clock(found['since'])}, revision {found['revision']}",
         *_wrapped(_sentence(found), indent=""),
         "",
-        f"{found['calls']:,} matching calls seen in this state; "
+        f"{found['calls']:,} matching {found['unit']}s seen in this state; "
         f"{_share(found['share'])} of them get the fix.",
         f"Before the trial {100 * found['rate_before']:.1f} % of them failed"
         + (f" with {clean(found['signature'])}." if found["signature"] else "."),
@@ -99,13 +99,15 @@ def _comparison(found: Dict[str, Any]) -> List[str]:
     rows = [
         (title, arm["calls"], _of(arm, "failed"), _of(arm, "failed_any")) for title, arm in arms
     ]
-    lines = list(table(("", "CALLS", "THIS FAILURE", "ANY FAILURE"), rows))
+    titled = f"{found['unit']}s".upper()
+    lines = list(table(("", titled, "THIS FAILURE", "ANY FAILURE"), rows))
     risk = found["relative_risk"]
     if risk["likeliest"] is None:
         lines.append("Nothing has failed yet, so nothing is known of the effect.")
     else:
         lines += [
-            f"With the fix calls have this failure {amount(risk['likeliest'])} times as often;",
+            f"With the fix {found['unit']}s have this failure {amount(risk['likeliest'])} times "
+            "as often;",
             f"{_range(risk)} with 95 %, whenever one looks.",
         ]
     if found["needed"] is not None and found["state"] == "canary":

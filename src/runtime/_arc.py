@@ -19,8 +19,9 @@ from runtime._heal import Healer
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
-from runtime._telemetry.pipeline import SESSION, Pipeline
+from runtime._telemetry.pipeline import Pipeline
 from runtime._telemetry.resource import attributes
+from runtime._telemetry.runs import SESSION, current_run
 from runtime._work import Work
 from runtime._worker import Worker
 from runtime.errors import ArcError
@@ -107,7 +108,9 @@ class Arc:
         self._pipeline.link = self._link
         self._worker = Worker(Work(self._pipeline, self._link, self._guard), self._guard)
         self._pipeline.worker = self._worker
-        self._interception = Interception(self._registry.current, self._worker.put, self._guard)
+        self._interception = Interception(
+            self._registry.current, self._worker.put, self._guard, current_run
+        )
 
     def _configure(self, settings: _config.Settings) -> None:
         self.settings = settings

@@ -30,16 +30,22 @@ class CallSeam(Protocol):
 class Interception:
     """What every intercepted call needs; one per process, read by all seams."""
 
-    __slots__ = ("active", "enforcing", "guard", "healer", "patterns", "put")
+    __slots__ = ("active", "enforcing", "guard", "healer", "patterns", "put", "run")
 
     def __init__(
-        self, patterns: Callable[[], PatternSet], put: Callable[[Any], None], guard: Guard
+        self,
+        patterns: Callable[[], PatternSet],
+        put: Callable[[Any], None],
+        guard: Guard,
+        run: Optional[Callable[[], Optional[str]]] = None,
     ) -> None:
         self.patterns = patterns
         """Returns the set in force, which is immutable."""
         self.put = put
         """Takes an exchange that has ended, or a `ChunkSlice`; must be quick and must not raise."""
         self.guard = guard
+        self.run = run
+        """Tells which agent run the application is in."""
         self.enforcing = True
         """False in observe mode: decisions are recorded and not carried out."""
         self.healer: Any = None
@@ -102,7 +108,9 @@ class Exchange:
         self.started_at = self.sent_at = started_at
         self.patterns = patterns = interception.patterns()
         self.enforced = interception.enforcing
-        self.decision = decision = patterns.decide(server.provider, api.operation, body)
+        self.decision = decision = patterns.decide(
+            server.provider, api.operation, body, interception.run
+        )
         self.sent = body if decision is None or not self.enforced else decision.body
         history = body.get(api.history)
         # applications go on appending to the list that they have sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import pytest
 
@@ -45,7 +45,8 @@ def test_the_share_of_calls_that_is_asked_for_is_treated(fix: Dict[str, Any]) ->
         decision = patterns.decide("openai", "chat", HOT)
         assert decision is not None
         assert decision.assignment is not None
-        pattern, stage, arm, probability = decision.assignment
+        pattern, stage, arm, probability, unit_hash = decision.assignment
+        assert unit_hash is None
         assert (pattern.name, pattern.revision, stage, probability) == ("cool", 3, "canary", 0.25)
         assert decision.body["temperature"] == (0.7 if arm == "treated" else 1.5)
         assert bool(decision.applied) == (arm == "treated")
@@ -120,8 +121,93 @@ def test_a_set_with_another_share_is_another_set() -> None:
 
 def test_json_form() -> None:
     """What is sent comes back; what is wrong is refused with a sentence."""
-    for allocation in (Allocation("canary", 5, 7), Allocation("active", WHOLE)):
+    for allocation in (
+        Allocation("canary", 5, 7),
+        Allocation("active", WHOLE),
+        Allocation("canary", 5, 7, "run", "cool@3/canary"),
+    ):
         assert Allocation.parse(allocation.to_json()) == allocation
-    for wrong in ({"stage": "x", "treat": 1}, {"stage": "canary", "treat": -1}):
+    for wrong in (
+        {"stage": "x", "treat": 1},
+        {"stage": "canary", "treat": -1},
+        {"stage": "canary", "treat": 1, "unit": "block", "salt": "s"},
+        {"stage": "canary", "treat": 1, "unit": "run"},
+        {"stage": "canary", "treat": 1, "salt": "s"},
+        {"stage": "canary", "treat": 1, "block_s": 300},
+    ):
         with pytest.raises(PatternError, match="allocation"):
             Allocation.parse(wrong)
+
+
+def test_an_assignment_of_calls_reads_as_it_did_before_there_were_runs() -> None:
+    """A Runtime that knows calls alone takes it, and refuses one of runs for its unknown fields."""
+    known_then = {"stage", "treat", "valid_until_ms"}
+    assert Allocation("canary", 5, 7).to_json().keys() == known_then
+    assert not Allocation("canary", 5, 7, "run", "s").to_json().keys() <= known_then
+
+
+def of_runs(treat: int, salt: str = "cool@3/canary") -> PatternSet:
+    document = Allocation("canary", treat, None, "run", salt).to_json()
+    return PatternSet(
+        [
+            Pattern.parse(
+                {
+                    "name": "cool",
+                    "pattern": {"temperature": {">": 1}},
+                    "fix": SIMPLE,
+                    "allocation": document,
+                },
+                origin=Origin.PUSHED,
+            )
+        ]
+    )
+
+
+def arms(patterns: PatternSet, number: int = 1000) -> Dict[str, str]:
+    """Return the arm of each run, which all of its calls get."""
+    found = {}
+    for key in (f"trace:{place:032x}" for place in range(number)):
+        drawn = {
+            (decision.assignment.arm, decision.assignment.unit_hash, decision.body["temperature"])
+            for decision in (
+                patterns.decide("openai", "chat", HOT, lambda key=key: key) for _ in range(3)
+            )
+            if decision is not None and decision.assignment is not None
+        }
+        ((arm, unit_hash, temperature),) = drawn
+        assert unit_hash is not None
+        assert len(unit_hash) == 32
+        assert temperature == (0.7 if arm == "treated" else 1.5)
+        found[key] = arm
+    return found
+
+
+def treated(drawn: Dict[str, str]) -> Set[str]:
+    return {key for key, arm in drawn.items() if arm == "treated"}
+
+
+def test_all_calls_of_a_run_get_the_same_arm_and_a_larger_share_only_adds_runs() -> None:
+    quarter, half = (treated(arms(of_runs(WHOLE // part))) for part in (4, 2))
+    assert 180 < len(quarter) < 320  # five standard deviations around 250
+    assert 420 < len(half) < 580
+    assert quarter < half
+
+
+def test_arms_of_different_trials_are_independent() -> None:
+    """Knowing that a run is treated in one trial tells nothing about another."""
+    one, other = (treated(arms(of_runs(WHOLE // 2, salt))) for salt in ("a", "b"))
+    assert 180 < len(one & other) < 320
+
+
+def test_a_call_outside_of_any_run_is_a_run_of_its_own() -> None:
+    """Also where whoever knows the run fails to say it."""
+
+    def broken() -> str:
+        raise RuntimeError
+
+    patterns = of_runs(WHOLE // 2)
+    for run in (None, lambda: None, broken):
+        decisions = [patterns.decide("openai", "chat", HOT, run) for _ in range(100)]
+        assignments = [each.assignment for each in decisions if each is not None]
+        assert len({each.unit_hash for each in assignments if each is not None}) == 100
+        assert {each.arm for each in assignments if each is not None} == {"treated", "control"}

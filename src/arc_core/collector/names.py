@@ -57,6 +57,7 @@ CURRENT = _at(
         semconv.ARC_ROLLOUT_STAGE: ("rollout_stage", values.text),
         semconv.ARC_ROLLOUT_ARM: ("rollout_arm", values.text),
         semconv.ARC_ROLLOUT_PROBABILITY: ("rollout_probability", values.number),
+        semconv.ARC_ROLLOUT_UNIT_HASH: ("rollout_unit", values.text),
         semconv.ARC_HEAL_OUTCOME: ("heal_outcome", values.text),
     }
 )

@@ -104,6 +104,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("rollout_stage", Kind.NAME, "shadow, rescue, canary or active"),
     Column("rollout_arm", Kind.NAME, "treated, control or shadow"),
     Column("rollout_probability", Kind.NUMBER, "of being treated, from 0 to 1", nullable=True),
+    Column("rollout_unit", Kind.TEXT, "run that was assigned as a whole, a hash; empty: the call"),
     Column("heal_outcome", Kind.NAME, "healed: its error was that of a first attempt; failed; ..."),
     Column("attributes", Kind.TEXT, "everything else, a JSON object"),
     Column("request", Kind.TEXT, "the request without its words, a JSON object; empty: unknown"),

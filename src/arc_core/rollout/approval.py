@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from arc_core.registry.errors import IllegalMoveError
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
+from arc_core.rollout.controller import runs_of
 from arc_core.rollout.decisions import Step
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.settings import RolloutSettings
@@ -37,13 +38,16 @@ def approve(
             f'Pattern "{name}" is {record.state.value} and waits for no approval.'
         )
     now = datetime.now(timezone.utc)
+    progress = Progress.from_json(kept)
     return registry.transition(
         project,
         name,
         step.to,
         author=author,
         reason=reason or f"approved: {step.reason}",
-        evidence=Progress.from_json(kept).summary(),
-        allocation=allocation(step.to, step.share, now, RolloutSettings()),
+        evidence=progress.summary(),
+        allocation=allocation(
+            *(step.to, step.share, now, RolloutSettings()), runs_of=runs_of(record, progress)
+        ),
         seen=record,
     )

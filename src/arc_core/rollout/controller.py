@@ -21,6 +21,7 @@ from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
 from arc_protocol.patterns import Pattern
+from arc_protocol.patterns.allocation import RUN
 from arc_protocol.recording import restore
 
 _logger = logging.getLogger("arc.core.rollout")
@@ -106,11 +107,11 @@ class Controller:
                 self._keep(record, progress)
             step = decide(progress, facts, self._settings)
             if step is None:
-                self._renew(record)
+                self._renew(record, progress)
                 return
             if step.asks and self._manual:
                 self._propose(record, progress, step)
-                self._renew(record)
+                self._renew(record, progress)
                 return
             moved = self._take(record, progress, step)
             if moved is None:
@@ -143,7 +144,7 @@ class Controller:
                 progress.observe(Outcome.of(row))
             changed = changed or bool(rows)
             if len(rows) < MAX_OUTCOMES:
-                return changed
+                return progress.settle(self._now_us()) or changed
 
     def _facts(self, record: PatternRecord, progress: Progress) -> Facts:
         obstacle = self._obstacle(record, progress) if record.state is State.SHADOW else None
@@ -198,7 +199,10 @@ class Controller:
                 author=AUTHOR,
                 reason=step.reason,
                 evidence=progress.summary(),
-                allocation=allocation(step.to, step.share, self._clock(), self._settings),
+                allocation=allocation(
+                    *(step.to, step.share, self._clock(), self._settings),
+                    runs_of=runs_of(record, progress),
+                ),
                 seen=record,
             )
         except IllegalMoveError as problem:  # a person was quicker; the next run sees it
@@ -223,7 +227,7 @@ class Controller:
             )
             progress.needed = evidence_needed(max(trials, 1), promotions)
 
-    def _renew(self, record: PatternRecord) -> None:
+    def _renew(self, record: PatternRecord, progress: Progress) -> None:
         """Let a canary go on, which would end by itself."""
         if record.state is not State.CANARY:
             return
@@ -232,7 +236,10 @@ class Controller:
         left_s = kept.get("valid_until_ms", 0) / 1000 - self._clock().timestamp()
         if left_s > half_s:
             return
-        lease = allocation(State.CANARY, _share(record), self._clock(), self._settings)
+        lease = allocation(
+            *(State.CANARY, _share(record), self._clock(), self._settings),
+            runs_of=runs_of(record, progress),
+        )
         try:
             self._registry.transition(
                 *(record.project, record.name, State.CANARY),
@@ -260,6 +267,11 @@ def _on_trial(record: PatternRecord) -> bool:
     if record.author == LEARNER:
         return record.state in _TRIED
     return record.state in (State.CANARY, State.DORMANT)
+
+
+def runs_of(record: PatternRecord, progress: Progress) -> str | None:
+    """Return the trial whose units are runs, as `allocation` takes it."""
+    return f"{record.name}@{record.revision}" if progress.unit == RUN else None
 
 
 def _share(record: PatternRecord) -> float:

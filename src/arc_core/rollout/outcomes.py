@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arc_core.detection.failures import Failed, kind_of
 from arc_core.storage.call_store import arrival_cursor
+from arc_protocol.cures.kinds import TRANSIENT
 from arc_protocol.patterns.allocation import TREATED
 
 _CACHED, _WRITTEN = 0.1, 4.0
@@ -20,6 +22,8 @@ class Outcome:
 
     cursor: str
     """Where to go on in the store after it."""
+    received_us: int
+    """Microseconds since 1970 UTC, by Core's clock."""
     started_us: int
     """Microseconds since 1970 UTC."""
     treated: bool
@@ -28,11 +32,15 @@ class Outcome:
     failed: bool
     signature: str
     """Of its failure; empty when nothing was wrong."""
+    transient: bool
+    """Whether its failure is one that no request can cause or cure, such as a rate limit."""
     duration_ms: float
     tokens: int
     """Read and written; 0 when not known."""
     cost: float
     """In the price of a token that is read."""
+    unit: str = ""
+    """What stands for the run that it is part of; empty where calls are assigned singly."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Outcome:
@@ -41,12 +49,15 @@ class Outcome:
         written = row["output_tokens"] or 0
         return cls(
             cursor=arrival_cursor(dict(row)),
+            received_us=row["received_at"],
             started_us=row["start_time"],
             treated=row["rollout_arm"] == TREATED,
             probability=row["rollout_probability"] or 0.0,
             failed=bool(row["failed"] or row["failure_signature"]),
             signature=row["failure_signature"],
+            transient=bool(row["failed"]) and kind_of(Failed.of(row)) in TRANSIENT,
             duration_ms=row["duration_ms"],
             tokens=read + written,
             cost=read - cached * (1 - _CACHED) + written * _WRITTEN,
+            unit=row["rollout_unit"],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from arc_core.detection.failures import RUN_KINDS
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.assignment_test import AssignmentTest, Direction
 from arc_core.rollout.baseline import Baseline
@@ -13,6 +14,8 @@ from arc_core.rollout.holdback_test import HoldbackTest
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rise_test import RiseTest
+from arc_core.rollout.runs import Runs
+from arc_protocol.patterns.allocation import CALL, RUN, UNITS
 
 TARGET, ANY, SLOW, TOKENS, COST = "target", "any", "slow", "tokens", "cost"
 """What counts as bad: the failure that the fix is for; every failure; every failure and calls that
@@ -46,7 +49,9 @@ class Progress:
     """The failure that the fix is for; empty: every failure."""
     rate: float
     """Failure rate of matching calls without the fix, as known last, from 0 to 1."""
-    deterministic: bool
+    unit: str = CALL
+    """What is assigned to an arm as a whole, and counts once: a call or a run."""
+    deterministic: bool = False
     """Whether every matching call that was recorded failed."""
     stage: str = State.CANDIDATE.value
     """The state of the pattern for which calls are counted."""
@@ -57,9 +62,9 @@ class Progress:
     needed: float = 0.0
     """Evidence that promotes the pattern."""
     calls: int = 0
-    """Seen in this stage."""
+    """Units seen in this stage."""
     treated: int = 0
-    """Treated calls seen with this share."""
+    """Treated ones seen with this share."""
     entered_us: int = 0
     """When the stage began, in microseconds since 1970 UTC."""
     quiet_since_us: int = 0
@@ -69,6 +74,7 @@ class Progress:
     durations: Baseline = field(default_factory=Baseline)
     tokens: Baseline = field(default_factory=Baseline)
     costs: Baseline = field(default_factory=Baseline)
+    runs: Runs = field(default_factory=Runs)
     risk: RelativeRisk = field(default_factory=RelativeRisk)
     """How many times as often treated calls have the failure."""
     coin: CoinTest = field(default_factory=CoinTest)
@@ -95,6 +101,7 @@ class Progress:
             signature=evidence.get("signature") or "",
             rate=_inside(failed / matching) if matching else _USUAL_RATE,
             deterministic=matching >= sure_after and matching == failed,
+            unit=_unit(evidence),
         )
 
     def enter(self, state: State, share: float, now_us: int, *, doubted: bool = False) -> None:
@@ -139,8 +146,21 @@ class Progress:
         self.share, self.treated, self.proposed = share, 0, None
 
     def observe(self, outcome: Outcome) -> None:
-        """Count one call."""
+        """Take one call; it counts at once, or with its run when that is over."""
         self.cursor = outcome.cursor
+        if self.unit == RUN and outcome.unit:
+            self.runs.observe(outcome, targeted=self._bad(outcome)[TARGET])
+        else:
+            self._observe(outcome)
+
+    def settle(self, now_us: int) -> bool:
+        """Count the runs that are over; tell whether there were any."""
+        ended = self.runs.over(now_us)
+        for outcome in ended:
+            self._observe(outcome)
+        return bool(ended)
+
+    def _observe(self, outcome: Outcome) -> None:
         bad = self._bad(outcome)
         if not outcome.treated:
             if bad[TARGET]:
@@ -201,6 +221,7 @@ class Progress:
         told: dict[str, Any] = {
             "stage": self.stage,
             "share": self.share,
+            "unit": self.unit,
             "calls": self.calls,
             "rate_before": round(self.rate, 4),
         }
@@ -238,12 +259,21 @@ class Progress:
         for name, kind in kinds.items():
             if document.get(name) is not None:
                 values[name] = kind(**document[name])
+        if "runs" in document:
+            values["runs"] = Runs.from_json(document["runs"])
         return cls(**values)
 
 
 def _inside(rate: float) -> float:
     """Return a rate that is neither never nor always, which no number of calls can show."""
     return min(max(rate, 0.001), 0.999)
+
+
+def _unit(evidence: dict[str, Any]) -> str:
+    stated = evidence.get("unit")
+    if stated in UNITS:
+        return str(stated)
+    return RUN if evidence.get("kind") in RUN_KINDS else CALL
 
 
 def _logs(tests: dict[str, AssignmentTest]) -> dict[str, float]:

@@ -80,8 +80,10 @@ class Report:
     """The failure that the fix is for; empty: every failure."""
     rate_before: float
     """Failure rate of matching calls before the trial."""
+    unit: str
+    """What counts once: a call, or a whole run."""
     calls: int
-    """Matching calls seen in this state."""
+    """Matching ones of those seen in this state."""
     control: Arm | None
     """None, as all that follows, before calls are treated."""
     treated: Arm | None
@@ -97,7 +99,7 @@ class Report:
     waits_for: str
     """One sentence without a full stop."""
     calls_to_go: int | None
-    """Matching calls that this probably takes; None: not known."""
+    """Matching units that this probably takes; None: not known."""
     proposed: Step | None
     """What waits for a person's approval."""
 
@@ -129,6 +131,7 @@ def report(
         since=_EPOCH + timedelta(microseconds=progress.entered_us),
         signature=progress.signature,
         rate_before=progress.rate,
+        unit=progress.unit,
         calls=progress.calls,
         control=_arm(progress, 0) if compared else None,
         treated=_arm(progress, 1) if compared else None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.settings import RolloutSettings
-from arc_protocol.patterns.allocation import ACTIVE, CANARY, SHADOW, WHOLE, Allocation
+from arc_protocol.patterns.allocation import ACTIVE, CANARY, RUN, SHADOW, WHOLE, Allocation
 
 _STAGES = {
     State.SHADOW: SHADOW,
@@ -17,11 +17,17 @@ _STAGES = {
 
 
 def allocation(
-    to: State, share: float, now: datetime, settings: RolloutSettings
+    to: State,
+    share: float,
+    now: datetime,
+    settings: RolloutSettings,
+    *,
+    runs_of: str | None = None,
 ) -> Allocation | None:
     """Return what Runtimes are told of a pattern in a state; None if they do not get it.
 
-    A canary ends by itself unless it is renewed.
+    A canary ends by itself unless it is renewed. `runs_of` is the trial, NAME@REVISION, whose
+    units are whole runs; None where calls are assigned singly. Arms are drawn anew for each stage.
     """
     stage = _STAGES.get(to)
     if stage is None:
@@ -29,4 +35,7 @@ def allocation(
     lease = None
     if to is State.CANARY:
         lease = int((now + timedelta(seconds=settings.lease_s)).timestamp() * 1000)
-    return Allocation(stage, round(share * WHOLE), lease)
+    treat = round(share * WHOLE)
+    if runs_of is None:
+        return Allocation(stage, treat, lease)
+    return Allocation(stage, treat, lease, RUN, f"{runs_of}/{stage}")

@@ -10,6 +10,7 @@ from arc_core.rollout.assignment_test import AssignmentTest
 from arc_core.rollout.holdback_test import ALARM, HoldbackTest
 from arc_core.rollout.progress import TARGET, Progress
 from arc_core.rollout.settings import RolloutSettings
+from arc_protocol.patterns.allocation import RUN
 
 _DAY_US = 86_400_000_000
 _EQUAL = 1e-6
@@ -21,7 +22,8 @@ class Waiting(NamedTuple):
     sentence: str
     """For people; without a full stop."""
     calls: int | None = None
-    """Matching calls that it probably takes, if things go on as they do; None: not known."""
+    """Matching calls, or runs where those are the units, that it probably takes if things go on as
+    they do; None: not known."""
 
 
 def waits_for(progress: Progress, settings: RolloutSettings, now_us: int) -> Waiting:
@@ -32,10 +34,12 @@ def waits_for(progress: Progress, settings: RolloutSettings, now_us: int) -> Wai
     if rule is None:
         return Waiting("waits for nothing")
     waiting = rule(progress, settings)
-    if not waiting.calls:
-        return waiting
-    pace = _pace(progress, waiting.calls, now_us)
-    return waiting._replace(sentence=f"{waiting.sentence}{pace}")
+    sentence = waiting.sentence
+    if progress.unit == RUN:
+        sentence = sentence.replace("matching call", "matching run")
+    if waiting.calls:
+        sentence += _pace(progress, waiting.calls, now_us)
+    return waiting._replace(sentence=sentence)
 
 
 def calls_until(test: AssignmentTest, evidence: float, probability: float) -> int | None:

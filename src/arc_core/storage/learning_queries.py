@@ -32,7 +32,9 @@ _EXAMPLE = _fields(
 )
 _OUTCOME = _fields(
     *("start_time", "received_at", "trace_id", "span_id", "session", "service", "request_model"),
-    *("failed", "failure_signature", "rollout_stage", "rollout_arm", "rollout_probability"),
+    *("provider", "operation", "failed", "failure_kinds", "failure_signature", "error_type"),
+    *("status_code", "error_code", "error_param", "error_message"),
+    *("rollout_stage", "rollout_arm", "rollout_probability", "rollout_unit"),
     *("duration_ms", "first_chunk_ms", "input_tokens", "output_tokens", "cached_tokens"),
 )
 _PLACE = _fields("start_time", "trace_id", "span_id")

@@ -93,7 +93,11 @@ ALTER TABLE {{database}}.bodies MODIFY SETTING {_SETTINGS}{{settings}};
 ALTER TABLE {{database}}.calls MODIFY SETTING {_SETTINGS}{{settings}}
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET)
+_ADD_UNITS = f"""
+ALTER TABLE {{database}}.calls {_added("rollout_unit", after="rollout_probability")}
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS)
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`
 are the engine's."""

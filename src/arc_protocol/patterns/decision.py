@@ -17,7 +17,7 @@ from typing import (
     Tuple,
 )
 
-from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, SHADOW, TREATED
+from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, RUN, SHADOW, TREATED
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
@@ -32,7 +32,10 @@ Failure = Tuple["Pattern", str]
 Matches = Tuple[List["Candidate"], List[Failure]]
 """The candidates that match, and the patterns that cannot be evaluated."""
 
-Decide = Callable[[Mapping[str, Any]], Optional["Decision"]]
+Run = Optional[Callable[[], Optional[str]]]
+"""Returns the key of the agent run that a call is part of; None for no run."""
+
+Decide = Callable[[Mapping[str, Any], Run], Optional["Decision"]]
 """Matches and fixes a request; None when nothing matched and nothing failed."""
 
 
@@ -48,6 +51,8 @@ class Assignment(NamedTuple):
     arm: str
     probability: float
     """With which the call was to be treated."""
+    unit_hash: Optional[str] = None
+    """What stands for the run that was assigned as a whole; None where it is the call alone."""
 
 
 class Decision:
@@ -105,6 +110,7 @@ def settle(
     hits: List[Candidate],
     failures: List[Failure],
     rematch: Callable[[Mapping[str, Any], Set[int]], Matches],
+    run: Run = None,
 ) -> Decision:
     """Apply the fixes of the patterns that match, in order of precedence.
 
@@ -127,7 +133,7 @@ def settle(
             done.add(hit.rank)
             if pattern is trial:
                 matched.append(pattern)
-                assignment = _assign(pattern)
+                assignment = _assign(pattern, run)
                 if assignment.arm != TREATED:
                     continue
             elif pattern.allocation is None or pattern.allocation.stage == ACTIVE:
@@ -174,12 +180,24 @@ def _trial(hits: Iterable[Candidate]) -> Optional[Pattern]:
     return found
 
 
-def _assign(pattern: Pattern) -> Assignment:
+def _assign(pattern: Pattern, run: Run) -> Assignment:
     allocation = pattern.allocation
     assert allocation is not None
+    unit, unit_hash = None, None
+    if allocation.unit == RUN:
+        unit = allocation.run_hash(_key(run))
+        unit_hash = unit.hex()
     if allocation.watches:
-        return Assignment(pattern, allocation.stage, SHADOW, 0.0)
-    return Assignment(pattern, allocation.stage, allocation.toss(), allocation.probability)
+        return Assignment(pattern, allocation.stage, SHADOW, 0.0, unit_hash)
+    arm = allocation.toss(unit)
+    return Assignment(pattern, allocation.stage, arm, allocation.probability, unit_hash)
+
+
+def _key(run: Run) -> Optional[str]:
+    try:
+        return None if run is None else run()
+    except Exception:  # of a tracer that is not ours
+        return None
 
 
 def compile_alone(
@@ -194,7 +212,7 @@ def compile_alone(
     if pattern.allocation is not None:
         return _compile_trial(pattern, check, setter)
 
-    def decide(body: Mapping[str, Any]) -> Optional[Decision]:
+    def decide(body: Mapping[str, Any], run: Run) -> Optional[Decision]:
         try:
             if not check(body, body):
                 return None
@@ -211,11 +229,11 @@ def _compile_trial(
 ) -> Decide:
     mine = (pattern,)
 
-    def decide(body: Mapping[str, Any]) -> Optional[Decision]:
+    def decide(body: Mapping[str, Any], run: Run) -> Optional[Decision]:
         try:
             if pattern.allocation.over or not check(body, body):  # type: ignore[union-attr]
                 return None
-            assignment = _assign(pattern)
+            assignment = _assign(pattern, run)
             fixed = setter(body) if assignment.arm == TREATED else body
         except Exception as error:
             return Decision(body, (), (), (), ((pattern, _reason(error)),))

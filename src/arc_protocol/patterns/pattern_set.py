@@ -17,7 +17,7 @@ from typing import (
 
 from arc_protocol.patterns.checks import Check, every
 from arc_protocol.patterns.conditions import Clause
-from arc_protocol.patterns.decision import Decision, Matches, match, settle
+from arc_protocol.patterns.decision import Decision, Matches, Run, match, settle
 from arc_protocol.patterns.index import Candidate, Candidates
 from arc_protocol.patterns.pattern import Pattern, content_hash
 from arc_protocol.patterns.values import MAPPING, MISSING
@@ -58,9 +58,15 @@ class PatternSet:
         self._shared: Dict[Tuple[int, ...], Candidates] = {}
 
     def decide(
-        self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]
+        self,
+        provider: Optional[str],
+        operation: Optional[str],
+        body: Mapping[str, Any],
+        run: Run = None,
     ) -> Optional[Decision]:
         """Match and fix a request; None when no pattern matched and none failed.
+
+        `run` is asked for the agent run that the call is part of, where its arm depends on that.
 
         The given body is never changed. Whatever it holds, nothing is raised.
         """
@@ -71,7 +77,7 @@ class PatternSet:
         if candidates is None:
             return None
         if candidates.alone is not None:
-            return candidates.alone(body)
+            return candidates.alone(body, run)
         hits, failures = match(candidates, body)
         if not hits and not failures:
             return None
@@ -80,7 +86,7 @@ class PatternSet:
             again = self.candidates(provider, operation, fixed)
             return ([], []) if again is None else match(again, fixed, done)
 
-        return settle(body, hits, failures, rematch)
+        return settle(body, hits, failures, rematch, run)
 
     def explain(
         self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]

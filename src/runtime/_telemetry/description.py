@@ -131,6 +131,7 @@ def _rollout(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_ROLLOUT_STAGE: assignment.stage,
         semconv.ARC_ROLLOUT_ARM: arm if call.enforced else SHADOW,
         semconv.ARC_ROLLOUT_PROBABILITY: probability if call.enforced else 0.0,
+        semconv.ARC_ROLLOUT_UNIT_HASH: assignment.unit_hash,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import time
 import uuid
 from typing import Any, List, Mapping, Optional, Tuple
@@ -19,11 +18,9 @@ from runtime._telemetry.failures import Failures
 from runtime._telemetry.feedback import Judgements
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
+from runtime._telemetry.runs import SESSION
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFiles
-
-SESSION: contextvars.ContextVar[Optional[str]] = contextvars.ContextVar("arc_session", default=None)
-"""Name of the agent run to which the application says its calls belong."""
 
 _PENDING_LIMIT_S = 60.0
 """How long a raw response may stay unread before its call is reported without its reply."""

@@ -23,6 +23,8 @@ def outcome(number: int, *, treated: bool, signature: str = "") -> Outcome:
         duration_ms=100.0 + number,
         tokens=10,
         cost=12.0,
+        received_us=number,
+        transient=False,
     )
 
 

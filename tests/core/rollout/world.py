@@ -15,7 +15,7 @@ from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import AUTHOR, LEARNER, Controller
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.storage.call_store import position
-from arc_protocol.patterns.allocation import WHOLE
+from arc_protocol.patterns.allocation import WHOLE, Allocation
 
 PROJECT = "default"
 TARGET = "0123456789abcdef"
@@ -123,14 +123,31 @@ class World:
             if event.author == AUTHOR and event.from_state is not event.to_state
         ]
 
-    def call(self, provider: Provider, name: str = "fix") -> None:
-        """Make one call that the pattern matches, as a Runtime would."""
+    def run(self, provider: Provider, calls: int, name: str = "fix") -> None:
+        """Make one agent run of several calls, of which only the last one may fail."""
+        allocation = self.registry.pattern(PROJECT, name).allocation
+        assert allocation is not None
+        salted = Allocation.parse(allocation)
+        unit = salted.run_hash(f"session:{next(self.numbers)}")
+        treated = salted.stage != "shadow" and salted.toss(unit) == "treated"
+        fine = Provider(target=lambda treated: 0.0)
+        for number in range(1, calls + 1):
+            self.call(provider if number == calls else fine, name, treated, unit.hex())
+
+    def call(
+        self, provider: Provider, name: str = "fix", drawn: bool | None = None, unit: str = ""
+    ) -> None:
+        """Make one call that the pattern matches, as a Runtime would.
+
+        `drawn` is the arm of the run that it is part of, `unit` its hash.
+        """
         record = self.registry.pattern(PROJECT, name)
         assert record.state in PUBLISHED
         assert record.allocation is not None
         stage = record.allocation["stage"]
         probability = record.allocation["treat"] / WHOLE
         treated = stage != "shadow" and self.draw.random() < probability
+        treated = treated if drawn is None else drawn
         arm = "shadow" if stage == "shadow" else "treated" if treated else "control"
         self.now += timedelta(seconds=1)
         signature = ""
@@ -145,7 +162,16 @@ class World:
                 "start_time": us,
                 "received_at": us,
                 "span_id": f"{number:016x}",
+                "provider": "openai",
+                "operation": "chat",
                 "failed": bool(signature),
+                "failure_kinds": [],
+                "error_type": "openai.BadRequestError" if signature else "",
+                "status_code": 400 if signature else None,
+                "error_code": "",
+                "error_param": "",
+                "error_message": "",
+                "rollout_unit": unit,
                 "failure_signature": signature,
                 "rollout_id": f"{name}@{record.revision}",
                 "rollout_stage": stage,

@@ -64,7 +64,8 @@ STEP = Shape(
 ROLLOUT = Shape(
     "Rollout",
     "How the trial of a pattern stands. share is that of the matching calls that get the fix, "
-    "calls are matching ones seen in this state. The arms and what is told of them are null "
+    "calls are matching ones seen in this state; where unit is run, whole agent runs are assigned "
+    "and counted instead of calls. The arms and what is told of them are null "
     "before calls are treated. benefit and benefit_any are the evidence that treated calls have "
     "this failure, or any, less often; the fix is proven when both reach needed. waits_for says "
     "in words what the next step takes, calls_to_go in matching calls, null where nobody knows.",
@@ -76,6 +77,7 @@ ROLLOUT = Shape(
         "since": shapes.TIME,
         "signature": shapes.TEXT,
         "rate_before": shapes.NUMBER,
+        "unit": shapes.TEXT,
         "calls": shapes.INTEGER,
         "control": _or_null(ARM),
         "treated": _or_null(ARM),

@@ -1,0 +1,110 @@
+"""Trials of whole agent runs: all calls of a session, or of a trace, get the same arm."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from typing import Any, Callable, ContextManager, Dict, Iterator, List
+
+import openai
+import pytest
+from opentelemetry import trace
+
+from arc_protocol.patterns.allocation import WHOLE, Allocation
+from core_stand_in import StandIn, pattern_set
+from runtime import Arc
+from runtime._link import forks
+
+ALLOCATION = Allocation("canary", WHOLE // 2, None, "run", "cooler@1/canary")
+DOCUMENT = {
+    "name": "cooler",
+    "pattern": {"temperature": {">": 1}},
+    "fix": {"temperature": 1},
+    "allocation": ALLOCATION.to_json(),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "are_survived", lambda: True)
+
+
+@pytest.fixture
+def core() -> Iterator[StandIn]:
+    with StandIn() as running:
+        yield running
+
+
+def in_session(arc: Arc, number: int) -> ContextManager[Any]:
+    return arc.session(f"run {number}")
+
+
+def in_trace(arc: Arc, number: int) -> ContextManager[Any]:
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    parent = trace.SpanContext(number + 1, 7, is_remote=False, trace_flags=flags)
+    return trace.use_span(trace.NonRecordingSpan(parent))
+
+
+def outside(arc: Arc, number: int) -> ContextManager[Any]:
+    return contextlib.nullcontext()
+
+
+def spans(arc: Arc, core: StandIn) -> List[Dict[str, Any]]:
+    assert arc.flush(10)
+    found = []
+    while not core.telemetry.empty():
+        for resource in core.telemetry.get().resource_spans:
+            found += [span for scope in resource.scope_spans for span in scope.spans]
+    return [
+        {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
+        for span in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("within", "key", "units"),
+    [
+        (in_session, lambda number: f"session:run {number}", 8),
+        (in_trace, lambda number: f"trace:{number + 1:032x}", 8),
+        (outside, None, 24),
+    ],
+)
+def test_the_calls_of_a_run_share_their_arm(
+    within: Callable[[Arc, int], ContextManager[Any]],
+    key: Any,
+    units: int,
+    start: Callable[..., Arc],
+    core: StandIn,
+    space: Any,
+    client: openai.OpenAI,
+) -> None:
+    """Interleaved runs of three calls each; the requests show what the spans say."""
+    arc = start(endpoint=core.endpoint)
+    connection = core.connection()
+    connection.hello()
+    assert not connection.push(pattern_set(1, DOCUMENT)).verdicts
+    for turn in range(3):
+        for number in range(8):
+            with within(arc, number):
+                client.chat.completions.create(
+                    model="gpt-4o",
+                    temperature=1.5,
+                    messages=[{"role": "user", "content": f"{number} {turn}"}],
+                )
+    runs = defaultdict(list)
+    for span in spans(arc, core):
+        assert span["arc.rollout.probability"] == 0.5
+        runs[span["arc.rollout.unit_hash"]].append(span)
+    assert len(runs) == units
+    assert {len({span["arc.rollout.arm"] for span in run}) for run in runs.values()} == {1}
+    sent = {
+        request["json"]["messages"][0]["content"]: request["json"]["temperature"]
+        for request in space.requests()
+    }
+    if key is not None:
+        for number in range(8):
+            unit = ALLOCATION.run_hash(key(number))
+            assert unit.hex() in runs
+            expected = 1 if ALLOCATION.toss(unit) == "treated" else 1.5
+            assert {sent[f"{number} {turn}"] for turn in range(3)} == {expected}
+        assert set(sent.values()) == {1, 1.5}

@@ -179,6 +179,8 @@ class Worker:
         while not stop.is_set():
             self._awake.clear()
             self._round(stop)
+            if self._asked:
+                continue  # a program that ends waits for a short time only
             delay_s = self._guarded("pump", self._task.pump, _PERIOD_S)
             if not stop.is_set() and not self._asked:
                 self._awake.wait(min(delay_s, _PERIOD_S))

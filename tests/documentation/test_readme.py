@@ -27,8 +27,6 @@ def test_programs_of_the_readme_run(shell: Any, space: Any, receiver: Receiver) 
     printed = shell.python("\n".join(snippets("python")))
     [request] = space.requests()
     assert request["json"]["temperature"] == 0.7
-    # what was not delivered at the end, on a busy machine, is so by the next program
-    shell.python("from runtime import Arc\nArc().flush(20)")
     assert len(receiver.spans) == 1
     assert "gpt-4" in printed
     assert "0.7" in printed

@@ -114,6 +114,42 @@ def test_hanging_receiver_does_not_hold_up_flush(
     assert not arc.flush(0.2)
 
 
+SERVING = """
+import sys, threading
+import openai
+from runtime import Arc
+
+Arc()
+
+def serve():
+    threading.main_thread().join()
+    with openai.OpenAI(base_url=sys.argv[1], api_key="k") as client:
+        client.chat.completions.create(
+            model="gpt-4.1", messages=[{"role": "user", "content": "x"}]
+        )
+    sys.stdin.read()
+
+threading.Thread(target=serve).start()
+"""
+
+
+def test_calls_are_delivered_while_the_program_ends(receiver: Receiver, space: Any) -> None:
+    """A thread that goes on after the main one has its calls delivered at the first attempt."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVING, space.base_url],
+        env={**os.environ, "ARC_ENDPOINT": receiver.endpoint, "ARC_METRICS_PORT": "0"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            receiver.wait_for_spans(1, 30)
+            told = process.communicate(timeout=30)[1].decode()
+        finally:
+            process.kill()
+    assert process.returncode == 0, told
+    assert "not reachable" not in told
+
+
 def scrape(arc: Arc) -> str:
     wait_until(lambda: arc.metrics_url is not None)
     with urllib.request.urlopen(str(arc.metrics_url)) as answer:

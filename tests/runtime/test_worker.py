@@ -27,6 +27,7 @@ class Collecting:
         self.go_on.set()
         self.failing: List[BaseException] = []
         self.drained = True
+        self.steps: List[str] = []
         self.suspended = 0
 
     def handle(self, item: Any) -> None:
@@ -37,9 +38,11 @@ class Collecting:
         self.items.append(item)
 
     def pump(self) -> float:
+        self.steps.append("pump")
         return 1.0
 
     def drain(self, timeout_s: float) -> bool:
+        self.steps.append("drain")
         return self.drained
 
     def suspend(self) -> None:
@@ -130,8 +133,10 @@ def test_task_that_cannot_be_looked_after_costs_no_item(
 def test_thread_that_was_ended_is_replaced(worker: Worker, task: Collecting) -> None:
     """`sys.exit()` in code that the application has hung into telemetry ends the thread."""
     task.failing = [SystemExit(1)]
+    worker.start()
+    [thread] = workers()
     worker.put("lost")
-    wait_until(lambda: bool(task.started.is_set() and not workers()))
+    thread.join(10)
     worker.put("kept")
     assert worker.flush(10)
     assert task.items == ["kept"]
@@ -159,6 +164,20 @@ def test_flush_ends_when_its_time_is_over(worker: Worker, task: Collecting) -> N
     assert worker.flush(10)
     task.drained = False
     assert not worker.flush(10)
+
+
+def test_flush_goes_before_what_is_merely_due(worker: Worker, task: Collecting) -> None:
+    """Whoever waits has little time: nothing else is begun once the items are handled."""
+    task.go_on.clear()
+    worker.put(1)
+    assert task.started.wait(10)
+    task.steps.clear()
+    with ThreadPoolExecutor() as others:
+        flushing = others.submit(worker.flush, 10)
+        wait_until(lambda: bool(worker._asked))
+        task.go_on.set()
+        assert flushing.result()
+    assert task.steps[0] == "drain"
 
 
 def test_stopped_worker_keeps_its_items(worker: Worker, task: Collecting) -> None:

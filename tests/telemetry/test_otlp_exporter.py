@@ -48,8 +48,7 @@ def export_to(drops: Dict[str, int]) -> Iterator[Callable[..., Exporter]]:
                 resource=Resource(),
                 drops=dropped,
                 wake=lambda: None,
-                jitter=lambda: 0.0,
-                **options,
+                **{"jitter": lambda: 0.0, **options},
             )
         )
         return made[-1]
@@ -109,6 +108,31 @@ def test_passing_faults_are_retried_with_the_same_bytes(
     first, second = receiver.requests
     assert first.message == second.message
     assert drops == {}
+
+
+@pytest.mark.parametrize("before", ["a request under way", "a good connection"])
+def test_drain_does_not_give_up_for_one_failure_of_what_was_before(
+    before: str, export_to: Any, receiver: Receiver
+) -> None:
+    """A program that ends has no time for a back-off, but for one more request."""
+    exporter = export_to(receiver.endpoint, jitter=lambda: 1.0)
+    if before == "a good connection":
+        spans(exporter, 1)
+        assert exporter.drain(10)
+    receiver.script(status(grpc.StatusCode.UNAVAILABLE))
+    spans(exporter, 2)
+    if before == "a request under way":
+        exporter.pump()
+        receiver.wait_for_requests(1)
+    assert exporter.drain(10)
+    assert exporter.waiting == 0
+
+
+def test_drain_gives_up_where_nobody_listens(export_to: Any) -> None:
+    """Without a receiver the end of a program is not held up, however much time it has."""
+    exporter = export_to(f"localhost:{free_port()}", jitter=lambda: 1.0)
+    spans(exporter, 1)
+    assert not exporter.drain(60)
 
 
 @pytest.mark.parametrize("where", ["grpc-status-details-bin", "google.rpc.retryinfo-bin"])

@@ -26,6 +26,8 @@ _logger = logging.getLogger("arc")
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DEADLINE_S = 10.0
+_LAST_DEADLINE_S = 1.0
+"""Of a request that holds up the worker while the program ends, before it is asked to `drain`."""
 _IDLE_S = 1.0
 _OTHERS_S = 0.05
 """Between two looks whether another process has delivered what this one has put on disk."""
@@ -69,7 +71,7 @@ class Exporter:
         self._export: Any = None
         self._sending: Optional[Tuple[Any, Batch]] = None
         self._answered = threading.Event()
-        self._drain_until = 0.0
+        self._drain_until: Optional[float] = None
         self._warned_of_partial = False
         self._why = ""
         self.state = "idle"
@@ -122,8 +124,19 @@ class Exporter:
         return min(self._batches.wait_s, _IDLE_S)
 
     def drain(self, timeout_s: float) -> bool:
-        """Deliver everything within the time given; a back-off under way is cut short once."""
-        deadline = self._drain_until = self._clock() + timeout_s
+        """Deliver everything within the time given; a back-off under way is cut short once.
+
+        A connection that has been good, or a request from before, may fail without saying much
+        about the receiver: another one is tried at once.
+        """
+        self._drain_until = self._clock() + timeout_s
+        try:
+            return self._drain(self._drain_until)
+        finally:
+            self._drain_until = None
+
+    def _drain(self, deadline: float) -> bool:
+        another = self._sending is not None or self.state == "connected"
         if self.state != "refused":
             self._not_before = 0.0
         while True:
@@ -138,6 +151,9 @@ class Exporter:
             elif self.waiting == 0:
                 return True
             elif left_s <= 0 or self._not_before > self._clock():
+                if left_s > 0 and another and self.state == "unreachable":
+                    another, self._not_before = False, 0.0
+                    continue
                 self._spill()
                 return False
             else:
@@ -181,7 +197,9 @@ class Exporter:
             start = functools.partial(greenlets.PooledCall, self._export)
         elif no_more_threads():
             start = functools.partial(DirectCall, self._export)
-            timeout_s = max(0.0, min(_DEADLINE_S, self._drain_until - self._clock()))
+            timeout_s = _LAST_DEADLINE_S
+            if self._drain_until is not None:
+                timeout_s = max(0.0, min(_DEADLINE_S, self._drain_until - self._clock()))
         call = start(
             batch.payload,
             timeout=timeout_s,

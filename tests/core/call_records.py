@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from arc_core.model.calls import COLUMNS, CallBatch, Kind
+from arc_core.model.feedback import Feedback
 
 PROJECT = "shop"
 NOW = int(time.time()) // 3600 * 3600 * 1_000_000
@@ -37,8 +39,35 @@ def record(**values: Any) -> dict[str, Any]:
     return {**empty, **ids, **values}
 
 
-def batch(*records: dict[str, Any]) -> CallBatch:
+def unjudged(call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call as stores show it of whose reply nobody has said anything."""
+    return {**call, "feedback": []}
+
+
+def said(call: dict[str, Any], outcome: str = "bad", **values: Any) -> Feedback:
+    """Return what somebody says of the reply of a call, a second after it."""
+    number = next(_numbers)
+    stated = {
+        "project": call["project"],
+        "received_at": call["received_at"] + SECOND,
+        "given_at": call["start_time"] + SECOND,
+        "trace_id": call["trace_id"],
+        "span_id": f"f{number:015x}",
+        "call_span_id": "",
+        "response_id": call["response_id"],
+        "outcome": outcome,
+        "score": None,
+        "label": "",
+        "source": "end_user",
+        "explanation": "",
+        "service": "",
+    }
+    return Feedback(**{**stated, **values})
+
+
+def batch(*records: dict[str, Any], feedback: Iterable[Feedback] = ()) -> CallBatch:
     made = CallBatch()
+    made.feedback.extend(feedback)
     for each in records:
         made.append(list(each.values()))
     return made

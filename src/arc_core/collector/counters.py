@@ -24,6 +24,9 @@ class Counters:
         self._ignored = Counter(
             "arc_core_spans_ignored", "Spans taken that are no LLM calls", registry=registry
         )
+        self._feedback = Counter(
+            "arc_core_feedback", "Feedback stored, by outcome", ["outcome"], registry=registry
+        )
         self._rejected = Counter(
             "arc_core_spans_rejected", "Spans that cannot be stored", ["reason"], registry=registry
         )
@@ -46,6 +49,8 @@ class Counters:
     def answered(self, reading: Reading) -> None:
         """Count the spans of a request that is acknowledged."""
         self._accepted.inc(len(reading.rows))
+        for each in reading.feedback:
+            self._feedback.labels(each.outcome or "neither").inc()
         if reading.ignored:
             self._ignored.inc(reading.ignored)
         for reason, count in reading.rejected.items():

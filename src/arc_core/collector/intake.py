@@ -76,8 +76,8 @@ class Intake:
         except BaseException:
             self._writer.release(len(payload))
             raise
-        if reading.rows:
-            await self._writer.write(reading.rows, len(payload))
+        if reading.rows or reading.feedback:
+            await self._writer.write(reading.rows, len(payload), reading.feedback)
         else:
             self._writer.release(len(payload))
         self._counters.answered(reading)

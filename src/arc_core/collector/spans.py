@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import DecodeError
 
-from arc_core.collector import envelope, events, failures, foreign, heals
+from arc_core.collector import envelope, events, failures, feedback, foreign, heals
 from arc_core.collector.attributes import (
     BODY,
     COLUMN,
@@ -22,6 +22,7 @@ from arc_core.collector.attributes import (
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
 from arc_core.model.calls import LATEST_TIME
+from arc_core.model.feedback import Feedback
 
 SPAN_LIMIT = 4 * 1024 * 1024
 """Bytes of one encoded span."""
@@ -50,6 +51,8 @@ class Reading:
         """What is wrong with the first of them."""
         self.rows: list[list[Any]] = []
         """The calls that were found, in the order of `COLUMNS`."""
+        self.feedback: list[Feedback] = []
+        """What was found to be said of replies."""
         self._base = foreign.UNKNOWN.copy()
         self._base[_PROJECT] = project
         self._base[_RECEIVED_AT] = received_at
@@ -58,7 +61,8 @@ class Reading:
         """Count a span that cannot be stored."""
         self.rejected[problem.reason] += 1
         if len(self.sentences) < _SENTENCES:
-            position = len(self.rows) + self.ignored + self.rejected.total()
+            position = self.ignored + self.rejected.total()
+            position += len(self.rows) + len(self.feedback)
             self.sentences.append(f"span {position}: {problem}")
 
     def add(self, resource: bytes, scope: bytes, spans: Iterable[bytes]) -> None:
@@ -74,18 +78,20 @@ class Reading:
             base[at] = value
         for encoded in spans:
             try:
-                row = _row(encoded, base.copy(), around)
+                found = _read(encoded, base.copy(), around)
             except RejectedError as problem:
                 self.reject(problem)
                 continue
-            if row is None:
+            if found is None:
                 self.ignored += 1
+            elif isinstance(found, Feedback):
+                self.feedback.append(found)
             else:
-                self.rows.append(row)
+                self.rows.append(found)
 
 
-def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | None:
-    """Complete and return the record of a call; None for a span that is no call."""
+def _read(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | Feedback | None:
+    """Complete and return the record of a call; feedback, or None, for a span that is no call."""
     if len(encoded) > SPAN_LIMIT:
         raise RejectedError("size", f"it has {len(encoded)} bytes, at most {SPAN_LIMIT} are taken")
     try:
@@ -110,7 +116,10 @@ def _row(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | No
     if older or not row[_OPERATION]:
         foreign.fill(row, older, rest)
     if not foreign.is_call(row, rest):
-        return None
+        if not span.events:
+            return None
+        _identify(row, span)
+        return feedback.read(row, span)
     _identify(row, span)
     if span.status or span.events or row[_ERROR_TYPE]:
         events.fill(row, body, span)

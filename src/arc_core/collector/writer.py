@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -21,6 +21,7 @@ from arc_core.collector.refusals import (
     UnstorableError,
 )
 from arc_core.model.calls import CallBatch
+from arc_core.model.feedback import Feedback
 from arc_core.storage import CallStore, StoreError, StoreFullError
 
 _logger = logging.getLogger("arc.core")
@@ -61,10 +62,17 @@ Rows = Sequence[Sequence[Any]]
 
 
 class _Request:
-    __slots__ = ("arrived_at", "rows", "size", "stored")
+    __slots__ = ("arrived_at", "feedback", "rows", "size", "stored")
 
-    def __init__(self, rows: Rows, size: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        feedback: Sequence[Feedback],
+        size: int,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.rows = rows
+        self.feedback = feedback
         self.size = size
         self.arrived_at = loop.time()
         self.stored: asyncio.Future[None] = loop.create_future()
@@ -140,8 +148,8 @@ class Writer:
         """Give the room for a request back that does not come to be written."""
         self._account(0, -size)
 
-    async def write(self, rows: Rows, size: int) -> None:
-        """Return when these calls, of a request of so many bytes, are stored.
+    async def write(self, rows: Rows, size: int, feedback: Sequence[Feedback] = ()) -> None:
+        """Return when these calls and feedback, of a request of so many bytes, are stored.
 
         They are stored also when the caller does not wait. Raises `UnavailableError`, after which
         the sender shall send them again, or `UnstorableError`.
@@ -150,7 +158,7 @@ class Writer:
             self.release(size)
             raise self._stopping()
         loop = asyncio.get_running_loop()
-        request = _Request(rows, size, loop)
+        request = _Request(rows, feedback, size, loop)
         self._queue.append(request)
         self._queued_rows += len(rows)
         self._queued_bytes += size
@@ -243,7 +251,8 @@ class Writer:
     def _insert_now(self, group: Sequence[_Request]) -> None:
         batch = CallBatch()
         rows = chain.from_iterable(request.rows for request in group)
-        batch.columns = [list(column) for column in zip(*rows)]
+        batch.columns = [list(column) for column in zip(*rows)] or batch.columns
+        batch.feedback = [*chain.from_iterable(request.feedback for request in group)]
         self._put_in_order(batch)
         self._store.insert(batch, token=token(batch))
         try:
@@ -252,14 +261,19 @@ class Writer:
             _logger.exception("Stored calls could not be shown.")
 
     def _put_in_order(self, batch: CallBatch) -> None:
-        """See to it that calls which appear in the store later were received later.
+        """See to it that what appears in the store later was received later.
 
-        Whoever has read all calls up to a time need not look at them again.
+        Whoever has read everything up to a time need not look at it again. Of a batch, feedback
+        appears after the calls.
         """
         earliest = self._newest + 1
         received = [max(earliest, each) for each in batch.columns[_RECEIVED_AT]]
         batch.columns[_RECEIVED_AT] = received
-        self._newest = max(received)
+        self._newest = max(received, default=self._newest)
+        if batch.feedback:
+            earliest = max(self._newest + 1, *(each.received_at for each in batch.feedback))
+            batch.feedback = [replace(each, received_at=earliest) for each in batch.feedback]
+            self._newest = earliest
 
     def _refusal(self, problem: Exception | None) -> RefusedError | None:
         if problem is None:
@@ -293,4 +307,6 @@ def token(batch: CallBatch) -> str:
     digest = hashlib.sha256()
     for at in _IDENTITY:
         digest.update("\0".join(map(str, batch.columns[at])).encode())
+    for each in batch.feedback:
+        digest.update("\0".join((each.project, each.span_id, each.response_id)).encode())
     return digest.hexdigest()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arc_core.detection.templates import path, template
+from arc_core.model import feedback
 from arc_core.model.calls import HEALED
 from arc_protocol.cures.facts import ErrorFacts, opened
 from arc_protocol.cures.kinds import ERROR, INVALID_REQUEST, error_kind
@@ -70,6 +71,8 @@ def identify(call: Failed) -> tuple[str, str]:
     kind = kind_of(call)
     if not kind:
         return "", ""
+    if kind == feedback.FAILURE:
+        return feedback.signature(call.provider, call.operation, call.code), ""
     what: tuple[object, ...] = (kind,)
     masked = ""
     if call.failed:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arc_core.model.feedback import Feedback
 
 
 class Kind(enum.Enum):
@@ -122,10 +125,12 @@ LARGE = ("request", "body")
 class CallBatch:
     """Call records on their way to the store, one list per column of `COLUMNS`."""
 
-    __slots__ = ("columns",)
+    __slots__ = ("columns", "feedback")
 
     def __init__(self) -> None:
         self.columns: list[list[Any]] = [[] for _ in COLUMNS]
+        self.feedback: list[Feedback] = []
+        """What is said of replies, of these calls or of others."""
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -141,3 +146,4 @@ class CallBatch:
         """Add all records of another batch."""
         for column, values in zip(self.columns, other.columns):
             column.extend(values)
+        self.feedback.extend(other.feedback)

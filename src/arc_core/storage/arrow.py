@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from arc_core.model import feedback
 from arc_core.model.calls import COLUMNS, LARGE, CallBatch, Column, Kind
 from arc_core.storage.schema import TABLES
 
@@ -37,13 +38,22 @@ def blocks(batch: CallBatch) -> Iterator[tuple[str, memoryview]]:
     Raises `ValueError` when a value does not fit its column.
     """
     large = [*zip(*(batch.columns[_POSITIONS[name]] for name in LARGE))]
-    for table, columns in TABLES.items():
+    for table in ("bodies", "calls"):
+        columns = TABLES[table]
         values = [batch.columns[_POSITIONS[column.name]] for column in columns]
         there = [position for position, texts in enumerate(large) if any(texts)]
         if table == "bodies" and len(there) < len(large):
             values = [[each[position] for position in there] for each in values]
         if values[0]:
             yield table, _stream(table, values)
+    if batch.feedback:
+        names = [column.name for column in feedback.COLUMNS]
+        yield (
+            "feedback",
+            _stream(
+                "feedback", [[getattr(each, name) for each in batch.feedback] for name in names]
+            ),
+        )
 
 
 def _stream(table: str, values: list[list[Any]]) -> memoryview:

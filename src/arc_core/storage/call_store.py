@@ -129,7 +129,13 @@ class CallStore(Protocol):
         """
 
     def calls(self, project: str, query: CallQuery) -> list[Row]:
-        """Return calls without their bodies, newest first."""
+        """Return calls without their bodies, newest first.
+
+        What is said of a call's reply is in its field `feedback`, the earliest first, each with
+        given_at, source, outcome, score, label and explanation. When the last word of a source is
+        bad and the call did not fail by itself, it is returned as one with the failure `feedback`,
+        here and in all other answers.
+        """
 
     def trace(self, project: str, trace_id: str, near: datetime | None = None) -> list[Row]:
         """Return the calls of a trace with their bodies, in the order in which they started.
@@ -176,8 +182,27 @@ class CallStore(Protocol):
         """Return how the calls of a rollout ended, in the order in which they were received.
 
         `after` is `arrival_cursor` of the last row that was dealt with. A call that was received
-        twice within ten minutes is there once.
+        twice within ten minutes is there once. A row that is `rated` is no call, but what was said
+        first of the reply of one: `failed` when it is bad.
         """
+
+    def feedback_news(self, project: str, since: datetime) -> list[Row]:
+        """Return rollout_id and signature of calls of which feedback was received since then.
+
+        Each pair once; either is empty where there is none. Feedback that came up to ten minutes
+        earlier is among it, as its calls may have come after it.
+        """
+
+    def feedback(
+        self, project: str, since: datetime, until: datetime, limit: int = 100
+    ) -> list[Row]:
+        """Return feedback that was given then, the newest first, with the fields of `Feedback`.
+
+        Its `call_span_id` is that of the call; empty when there is no call with its reply.
+        """
+
+    def feedback_counts(self, project: str, since: datetime, until: datetime) -> Row:
+        """Return good, bad, neither, and unknown: how much of all has no call."""
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""

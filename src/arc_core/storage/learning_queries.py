@@ -14,30 +14,32 @@ if TYPE_CHECKING:
 
 _SEARCHED = 1_000_000
 """Healthy calls among which those of many applications and models are looked for, the newest."""
-_TWICE_US = 600 * 1_000_000
+TWICE_US = 600 * 1_000_000
 """So long after a call was received it is recognised when it is received again."""
 _RECORDED = "calls.runtime_id != ''"
 """Requests come from Arc Runtime alone; this finds it out without reading them."""
 
 
-def _fields(*names: str) -> str:
+def fields(*names: str) -> str:
+    """Return what selects these columns of `calls`."""
     return ",\n ".join(field(column) for column in CALLS if column.name in names)
 
 
-_EXAMPLE = _fields(
+_EXAMPLE = fields(
     *("start_time", "trace_id", "span_id", "session", "service", "provider", "operation"),
+    "response_id",
     *("request_model", "stream", "failed", "error_type", "status_code", "error_code"),
     *("error_param", "error_message", "pattern_ids", "fix_outcome", "failure_kinds"),
     *("failure_signature", "error_template", "rollout_id", "rollout_arm", "heal_outcome"),
 )
-_OUTCOME = _fields(
+OUTCOME = (
     *("start_time", "received_at", "trace_id", "span_id", "session", "service", "request_model"),
     *("provider", "operation", "failed", "failure_kinds", "failure_signature", "error_type"),
     *("status_code", "error_code", "error_param", "error_message"),
     *("rollout_stage", "rollout_arm", "rollout_probability", "rollout_unit"),
     *("duration_ms", "first_chunk_ms", "input_tokens", "output_tokens", "cached_tokens"),
 )
-_PLACE = _fields("start_time", "trace_id", "span_id")
+PLACE = fields("start_time", "trace_id", "span_id")
 
 
 def failing(database: str, project: str, signature: str, since: datetime, limit: int) -> Question:
@@ -48,7 +50,7 @@ def failing(database: str, project: str, signature: str, since: datetime, limit:
     where.add(_RECORDED)
     return (
         f"""
-SELECT {_PLACE}
+SELECT {PLACE}
 FROM {database}.calls AS calls {where}
 ORDER BY calls.start_time DESC, calls.span_id DESC
 LIMIT 1 BY calls.trace_id, calls.span_id
@@ -73,7 +75,7 @@ SELECT start_time, trace_id, span_id
 FROM (
  SELECT *, row_number() OVER (PARTITION BY service, model ORDER BY start_time DESC) AS turn
  FROM (
-  SELECT {_PLACE}, calls.service AS service, calls.request_model AS model
+  SELECT {PLACE}, calls.service AS service, calls.request_model AS model
   FROM (
    SELECT start_time, trace_id, span_id, service, request_model
    FROM {database}.calls AS calls {where}
@@ -120,14 +122,14 @@ def outcomes(
         time, span_id = position(after)
         where.add(
             "calls.received_at >= fromUnixTimestamp64Micro({early:Int64})",
-            early=max(0, time - _TWICE_US),
+            early=max(0, time - TWICE_US),
         )
         where.parameters.update(time=time, span_id=span_id)
         beyond = "WHERE (received_at, span_id) > ({time:Int64}, {span_id:String})"
     return (
         f"""
 SELECT * FROM (
- SELECT {_OUTCOME}
+ SELECT {fields(*OUTCOME)}
  FROM {database}.calls AS calls {where}
  ORDER BY calls.received_at, calls.span_id
  LIMIT 1 BY calls.trace_id, calls.span_id

@@ -42,7 +42,7 @@ def field(column: Column) -> str:
     return f"calls.{column.name} AS {column.name}"
 
 
-_FIELDS = ",\n ".join(map(field, CALLS))
+FIELDS = ",\n ".join(map(field, CALLS))
 _LARGE = ", ".join(f"calls.{name} AS {name}" for name in LARGE)
 
 
@@ -80,8 +80,8 @@ class Conditions:
         return "WHERE " + " AND ".join(self._texts)
 
 
-def calls(database: str, project: str, query: CallQuery) -> Question:
-    """Ask for calls without bodies, newest first."""
+def call_conditions(project: str, query: CallQuery, *, by_signature: bool = True) -> Conditions:
+    """Return what must hold of calls; without `by_signature`, all but how they failed."""
     where = Conditions(project)
     where.between(
         None if query.since is None else microseconds(query.since),
@@ -91,7 +91,7 @@ def calls(database: str, project: str, query: CallQuery) -> Question:
         ("request_model", query.model),
         ("service", query.service),
         ("error_code", query.error_code),
-        ("failure_signature", query.signature),
+        ("failure_signature", query.signature if by_signature else None),
         ("session", query.session),
     ):
         if value is not None:
@@ -109,9 +109,15 @@ def calls(database: str, project: str, query: CallQuery) -> Question:
             time=time,
             span_id=span_id,
         )
+    return where
+
+
+def calls(database: str, project: str, query: CallQuery) -> Question:
+    """Ask for calls without bodies, newest first."""
+    where = call_conditions(project, query)
     return (
         f"""
-SELECT {_FIELDS}
+SELECT {FIELDS}
 FROM {database}.calls AS calls {where}
 ORDER BY calls.start_time DESC, calls.span_id DESC
 LIMIT {query.limit}{SETTINGS},
@@ -126,7 +132,7 @@ def call(database: str, project: str, span_id: str, near: datetime | None) -> Qu
     where.add("calls.span_id = {span_id:String}", span_id=span_id)
     where.near(near)
     return (
-        f"SELECT {_FIELDS} FROM {database}.calls AS calls {where} LIMIT 1{SETTINGS}",
+        f"SELECT {FIELDS} FROM {database}.calls AS calls {where} LIMIT 1{SETTINGS}",
         where.parameters,
     )
 
@@ -138,7 +144,7 @@ def trace(database: str, project: str, trace_id: str, near: datetime | None) -> 
     where.near(near)
     return (
         f"""
-SELECT {_FIELDS}
+SELECT {FIELDS}
 FROM {database}.calls AS calls {where}
 ORDER BY calls.start_time, calls.span_id
 LIMIT 1 BY calls.span_id{SETTINGS}""",

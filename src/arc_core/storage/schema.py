@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arc_core.model import feedback
 from arc_core.model.calls import COLUMNS, LARGE, Column, Kind
 
 KEY = ("project", "start_time", "received_at", "trace_id", "span_id")
@@ -12,8 +13,13 @@ _BY_NAME = {column.name: column for column in COLUMNS}
 CALLS = tuple(column for column in COLUMNS if column.name not in LARGE)
 BODIES = tuple(_BY_NAME[name] for name in (*KEY, *LARGE))
 
-TABLES: dict[str, tuple[Column, ...]] = {"bodies": BODIES, "calls": CALLS}
-"""In the order of writing: a record is never there without its body."""
+TABLES: dict[str, tuple[Column, ...]] = {
+    "bodies": BODIES,
+    "calls": CALLS,
+    "feedback": feedback.COLUMNS,
+}
+"""In the order of writing: a record is never there without its body, nor feedback on a call of the
+same batch without the record."""
 
 _TYPES = {
     Kind.NAME: "LowCardinality(String)",
@@ -97,7 +103,27 @@ _ADD_UNITS = f"""
 ALTER TABLE {{database}}.calls {_added("rollout_unit", after="rollout_probability")}
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS)
+# Feedback joins its call when somebody asks, by the id of the reply: records of calls never change,
+# and it may come days after them, or before. What arrives twice is there twice, as every question
+# takes the first or the last; an engine that replaced rows would keep the later time of arrival,
+# and trials would count it again.
+_ADD_FEEDBACK = f"""
+CREATE TABLE IF NOT EXISTS {{database}}.feedback (
+ {_columns(feedback.COLUMNS)},
+ INDEX by_arrival received_at TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (project, response_id, span_id)
+SETTINGS {_SETTINGS}{{settings}};
+
+ALTER TABLE {{database}}.calls
+ ADD INDEX IF NOT EXISTS by_reply response_id TYPE bloom_filter(0.01) GRANULARITY 1
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    *(_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS),
+    _ADD_FEEDBACK,
+)
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`
 are the engine's."""

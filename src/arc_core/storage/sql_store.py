@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from arc_core.model.calls import LARGE
-from arc_core.storage import learning_queries, queries
+from arc_core.storage import feedback_queries, judged, learning_queries, queries
 from arc_core.storage.call_store import (
     MAX_OUTCOMES,
     CallQuery,
@@ -18,6 +18,7 @@ from arc_core.storage.call_store import (
     StoreError,
     StoreInfo,
     cursor,
+    microseconds,
 )
 from arc_core.storage.migrations import migrate
 from arc_core.storage.schema import TABLES
@@ -52,14 +53,19 @@ class SqlCallStore:
     def calls(self, project: str, query: CallQuery) -> list[Row]:
         """Return calls without their bodies, newest first."""
         found: dict[str, Row] = {}
-        while len(found) < query.limit:
+        limit = query.limit
+        while len(found) < limit:
             # doubles follow each other, and the next page starts behind them
             page = self._rows(queries.calls(self._engine.database, project, query))
             found.update((cursor(row), row) for row in page)
-            if len(page) < query.limit:
+            if len(page) < limit:
                 break
             query = replace(query, before=cursor(page[-1]))
-        return list(found.values())[: query.limit]
+        if query.signature is not None and not found:
+            # then it is that of a failure which people saw; no call has both
+            page = self._rows(feedback_queries.calls(self._engine.database, project, query))
+            found.update((cursor(row), row) for row in page)
+        return self._judged(project, list(found.values())[:limit])
 
     def trace(self, project: str, trace_id: str, near: datetime | None = None) -> list[Row]:
         """Return the calls of a trace with their bodies."""
@@ -76,7 +82,12 @@ class SqlCallStore:
     ) -> list[Row]:
         """Return failures grouped by what they share."""
         database = self._engine.database
-        return self._rows(queries.failure_groups(database, project, since, until, limit))
+        failures = self._rows(queries.failure_groups(database, project, since, until, limit))
+        complaints = self._rows(feedback_queries.groups(database, project, since, until))
+        if not complaints:
+            return failures
+        totals = self._rows(feedback_queries.totals(database, project, since, until))
+        return judged.joined(failures, complaints, totals, limit)
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:
         """Return sums per step."""
@@ -85,9 +96,9 @@ class SqlCallStore:
 
     def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
         """Return calls that failed alike."""
-        database = self._engine.database
-        return self._examples(
-            project, learning_queries.failing(database, project, signature, since, limit)
+        where = self._engine.database, project, signature, since, limit
+        return self._examples(project, learning_queries.failing(*where)) or self._examples(
+            project, feedback_queries.failing(*where)
         )
 
     def healthy(
@@ -95,17 +106,42 @@ class SqlCallStore:
     ) -> list[Row]:
         """Return calls without failure."""
         database = self._engine.database
-        return self._examples(
+        found = self._examples(
             project,
             learning_queries.healthy(database, project, provider, operation, since, limit),
         )
+        return [row for row in found if not row["failure_signature"]]
 
     def outcomes(
         self, project: str, rollout_id: str, after: str | None = None, limit: int = MAX_OUTCOMES
     ) -> list[Row]:
         """Return how the calls of a rollout ended."""
         database = self._engine.database
-        return self._rows(learning_queries.outcomes(database, project, rollout_id, after, limit))
+        where = database, project, rollout_id, after, limit
+        calls = self._rows(learning_queries.outcomes(*where))
+        said = self._rows(feedback_queries.outcomes(*where))
+        found = [{**row, "rated": False} for row in calls]
+        found += [{**row, "rated": True} for row in said]
+        found.sort(key=lambda row: (row["received_at"], row["span_id"]))
+        return found[:limit]
+
+    def feedback_news(self, project: str, since: datetime) -> list[Row]:
+        """Return failures and trials of which feedback has come."""
+        since_us = microseconds(since)
+        return self._rows(feedback_queries.news(self._engine.database, project, since_us))
+
+    def feedback(
+        self, project: str, since: datetime, until: datetime, limit: int = 100
+    ) -> list[Row]:
+        """Return feedback."""
+        database = self._engine.database
+        return self._rows(feedback_queries.given(database, project, since, until, limit))
+
+    def feedback_counts(self, project: str, since: datetime, until: datetime) -> Row:
+        """Return how much feedback there is."""
+        database = self._engine.database
+        (row,) = self._rows(feedback_queries.counts(database, project, since, until))
+        return row
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""
@@ -162,7 +198,8 @@ class SqlCallStore:
         rows = self._rows(
             (
                 "SELECT partition_id, sum(bytes_on_disk) AS size FROM system.parts"
-                " WHERE active AND database = {database:String} AND table IN ('calls', 'bodies')"
+                " WHERE active AND database = {database:String}"
+                " AND table IN ('calls', 'bodies', 'feedback')"
                 f" GROUP BY partition_id{queries.SETTINGS}",
                 {"database": self._engine.database},
             )
@@ -212,7 +249,15 @@ class SqlCallStore:
             )
         )
         keys = [(row["trace_id"], row["span_id"]) for row in found]
-        return [{**known[key], **recorded[key]} for key in keys if key in known and key in recorded]
+        there = [key for key in keys if key in known and key in recorded]
+        return self._judged(project, [{**known[key], **recorded[key]} for key in there])
+
+    def _judged(self, project: str, rows: list[Row]) -> list[Row]:
+        """Add to calls what is said of their replies."""
+        times = {row["start_time"] for row in rows if row["response_id"]}
+        database = self._engine.database
+        found = self._rows(feedback_queries.of_calls(database, project, times)) if times else []
+        return judged.judge(rows, found)
 
     def _with_bodies(self, project: str, trace_id: str, rows: list[Row]) -> list[Row]:
         if rows:
@@ -221,4 +266,4 @@ class SqlCallStore:
             found = {row["span_id"]: row for row in self._rows(question)}
             for row in rows:
                 row.update(dict.fromkeys(LARGE, ""), **found.get(row["span_id"], {}))
-        return rows
+        return self._judged(project, rows)

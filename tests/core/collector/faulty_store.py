@@ -26,6 +26,8 @@ class FaultyStore:
         """Calls of each insert that succeeded."""
         self.received: list[list[int]] = []
         """`received_at` of the calls of each insert that succeeded."""
+        self.told: list[list[int]] = []
+        """The same of feedback."""
         self.tokens: list[str] = []
         """Of all attempts."""
         self.entered = threading.Semaphore(0)
@@ -54,6 +56,7 @@ class FaultyStore:
             self.span_ids += batch.columns[SPAN_ID]
             self.groups.append(len(batch))
             self.received.append(batch.columns[RECEIVED_AT])
+            self.told.append([each.received_at for each in batch.feedback])
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(name)

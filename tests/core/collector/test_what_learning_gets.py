@@ -64,6 +64,38 @@ def test_a_healed_call_is_a_failure_to_learn_from(
     assert (step["failures"], step["healed"]) == (1, 1)
 
 
+def test_what_people_say_of_a_reply_is_a_failure_of_its_call(
+    arc: Arc, running: Collector, store: CallStore, project: str, space: Any
+) -> None:
+    """Said once the call is stored, and again by a sender that did not hear the answer."""
+    before = running.metric("arc_core_feedback_total", outcome="bad")
+    with openai.OpenAI(base_url=space.base_url, api_key="k", max_retries=0) as client:
+        rude, polite = (client.chat.completions.create(**ASKED) for _ in range(2))
+    assert arc.flush(10)
+    arc.feedback(rude, outcome="bad", label="rude")
+    arc.feedback(polite.id, score=0.9)
+    arc.feedback("chatcmpl-of-another", outcome="bad")
+    assert arc.flush(10)
+
+    since = datetime.now(timezone.utc) - timedelta(hours=1)
+    until = since + timedelta(hours=2)
+    (group,) = store.failure_groups(project, since, until)
+    assert (group["failure_kinds"], group["error_code"]) == (["feedback"], "rude")
+    assert (group["count"], group["calls"]) == (1, 2)
+    (row,) = store.failing(project, group["signature"], since, 10)
+    assert row["response_id"] == rude.id
+    assert json.loads(row["request"])["max_completion_tokens"] == 50
+    assert [each.error for each in examples([row])] == [None]
+    (well,) = store.healthy(project, "openai", "chat", since, 10)
+    assert [(each["outcome"], each["score"]) for each in well["feedback"]] == [("good", 0.9)]
+    counts = store.feedback_counts(project, since, until)
+    assert counts == {"good": 1, "bad": 2, "neither": 0, "unknown": 1}
+    (named, *_) = [each for each in store.feedback(project, since, until) if each["label"]]
+    assert named["call_span_id"] == row["span_id"]
+    assert named["trace_id"] == row["trace_id"]
+    assert running.metric("arc_core_feedback_total", outcome="bad") == before + 2
+
+
 def test_failing_and_healthy_requests_are_there_without_their_words(
     arc: Arc, store: CallStore, project: str, space: Any
 ) -> None:

@@ -15,6 +15,7 @@ from arc_core.collector.refusals import BufferFullError, UnavailableError, Unsto
 from arc_core.collector.writer import Limits, Writer, token
 from arc_core.model.calls import CallBatch
 from arc_core.storage import StoreError, StoreFullError
+from core.call_records import record, said
 from core.collector.faulty_store import FaultyStore, rows
 
 QUICK = {"group_wait_s": 0.005, "pause_s": 0.001}
@@ -257,6 +258,28 @@ def test_calls_that_are_stored_later_were_received_later() -> None:
 
     run(store, act)
     assert store.received == [[7, 7], [8, 8], [9, 9], [20, 20]]
+
+
+def test_feedback_is_received_after_the_calls_it_is_stored_with() -> None:
+    """It appears after them: whoever has read the calls must not take it for known."""
+    store = FaultyStore()
+    call = record(received_at=5)
+    early, late = said(call, received_at=3), said(call, received_at=30)
+
+    async def act(writer: Writer) -> None:
+        for calls, feedback in (
+            (rows("a", received_at=7), [early, early]),
+            ([], [early]),
+            (rows("b", received_at=20), [late]),
+            (rows("c", received_at=7), []),
+        ):
+            writer.reserve(1)
+            await writer.write(calls, 1, feedback)
+
+    run(store, act)
+    assert store.received == [[7], [], [20], [31]]
+    assert store.told == [[8, 8], [9], [30], []]
+    assert len({*store.tokens}) == 4
 
 
 def test_whoever_wants_to_see_stored_calls_cannot_unstore_them(

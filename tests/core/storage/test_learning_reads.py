@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from arc_core.storage import CallStore, arrival_cursor
-from core.call_records import DAY, HOUR, NOW, PROJECT, SECOND, batch, record
+from core.call_records import DAY, HOUR, NOW, PROJECT, SECOND, batch, record, unjudged
 
 SINCE = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=NOW - DAY)
 ROLLOUT = "learned-1@2"
@@ -39,7 +39,7 @@ def test_failing_calls_come_newest_first_with_what_learning_needs(store: CallSto
     found = store.failing(PROJECT, "abc", SINCE, 10)
     assert spans(found) == spans([new, old, older])
     assert [row["request"] for row in found] == ['{"n": 0}', '{"n": 1}', '{"n": 2}']
-    assert found[0] == {name: new[name] for name in found[0]}
+    assert found[0] == {name: unjudged(new)[name] for name in found[0]}
     assert "body" not in found[0]
     assert spans(store.failing(PROJECT, "abc", SINCE, 2)) == spans([new, old])
 
@@ -115,7 +115,9 @@ def test_outcomes_come_as_they_were_received_and_can_be_taken_up_again(store: Ca
     while page := store.outcomes(PROJECT, ROLLOUT, after, limit=2):
         seen += page
         after = arrival_cursor(page[-1])
-    assert [{**call, **row} for call, row in zip(calls, seen)] == calls
+    assert [{**call, **row} for call, row in zip(calls, seen)] == [
+        {**call, "rated": False} for call in calls
+    ]
     assert len(seen) == 7
     for name in ("rollout_arm", "rollout_probability", "failure_signature", "output_tokens"):
         assert name in seen[0]

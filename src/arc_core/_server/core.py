@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, Proce
 
 from arc_core._server import grpc_port
 from arc_core._server.http import HttpServer
+from arc_core._server.memory import forget_code
 from arc_core._server.retention import keep_within_limits
 from arc_core.access import Gate
 from arc_core.collector.counters import Counters
@@ -32,6 +33,8 @@ _logger = logging.getLogger("arc.core")
 
 _COLLECT = (50_000, 10, 10)
 """New objects before garbage is looked for, and how many times before among older ones."""
+_SETTLED_S = 5.0
+"""After the start the learner and retention look at what is stored; by then they have."""
 _GRACE_S = 5.0
 """For requests under way, once Core has been told to end."""
 
@@ -95,6 +98,7 @@ async def serve(
             # of thousands of calls that wait to be stored none is garbage: to look through them
             # after every 700 new objects took a twentieth of all that decoding takes
             gc.set_threshold(*_COLLECT)
+            asyncio.get_running_loop().call_later(_SETTLED_S, forget_code)
             await asyncio.wait(
                 {serving, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED
             )

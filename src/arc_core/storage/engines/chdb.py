@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import queue
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arc_core.storage.call_store import StoreBusyError, StoreCorruptError, StoreError
 from arc_core.storage.engine import failure, insert_settings
@@ -127,6 +128,10 @@ class ChdbEngine:
 
     def read(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query whose result need not fit into memory."""
+        import pyarrow
+        from chdb.state import sqlitelike
+
+        sqlitelike.pa = pyarrow  # type: ignore[attr-defined]  # see _import
         with self._handle() as handle, handle.send_query(sql, "Arrow") as result:
             yield from result.record_batch(rows_per_batch=8192)
 
@@ -140,10 +145,9 @@ class ChdbEngine:
         self._lock.release()
 
     def _connect(self) -> Connection:
-        import chdb  # takes a quarter of a second
-
+        chdb = _import()
         try:
-            handle: Connection = chdb.connect(self._url)  # type: ignore[no-untyped-call]
+            handle: Connection = chdb.connect(self._url)
         except RuntimeError as error:
             if "already initialized with path" in str(error):
                 raise StoreBusyError(
@@ -170,6 +174,23 @@ class ChdbEngine:
             raise failure(str(error), self.location) from error
         finally:
             self._idle.put(handle)
+
+
+def _import() -> Any:
+    """Import the engine, which takes a quarter of a second, without pyarrow.
+
+    It is 40 MB, and chdb (4.4) takes it where it is there, for what `read` alone needs.
+    """
+    import chdb
+
+    if "pyarrow" in sys.modules:
+        return chdb
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("chdb.state.sqlitelike")
+    finally:
+        del sys.modules["pyarrow"]
+    return chdb
 
 
 @contextlib.contextmanager

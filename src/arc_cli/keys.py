@@ -1,4 +1,4 @@
-"""`arc keys`: API keys of Arc Core; each sees and feeds one project."""
+"""`arc keys`: API keys of Arc Core, each for one project, and the key with which it signs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence
 
+from arc_cli import signing_key
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from arc_core.registry.keys import Key
     from arc_core.registry.registry import Registry
 
@@ -53,7 +54,25 @@ def _parser() -> argparse.ArgumentParser:
     revoking = verbs.add_parser("revoke", help="end a key for good", parents=[common])
     revoking.add_argument("id", metavar="ID", help="as `arc keys list` shows it")
     revoking.set_defaults(action=_revoke)
+    signing = verbs.add_parser("signing-key", help="make the key with which Core signs patterns")
+    signing.add_argument("file", metavar="FILE", help="where to; must not exist")
+    signing.set_defaults(action=_signing_key, data=None, registry=None, local=False)
     return parser
+
+
+def _signing_key(options: argparse.Namespace) -> int:
+    path = Path(options.file)
+    try:
+        public = signing_key.make(path)
+    except OSError as problem:
+        raise CoreError(
+            f"{path} cannot be written ({problem.strerror}); name a file that does not exist."
+        ) from problem
+    print(f"The private key is in {clean(path)}; keep it to yourself, and start Core with")
+    print(f"\n    arc core --signing-key {shlex.quote(str(path))}\n")
+    print("Runtimes that get this take no pattern without its signature:")
+    print(f"\n    ARC_TRUSTED_KEY={public}\n")
+    return 0
 
 
 def _create(options: argparse.Namespace) -> int:

@@ -123,6 +123,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_cert", None, _file, "PEM file of the certificate chain: TLS on both ports"),
     Setting("tls_key", None, _file, "PEM file of the certificate's private key"),
     Setting("tls_client_ca", None, _file, "PEM file: clients must show a certificate of these"),
+    Setting("signing_key", None, _file, "PEM file of an Ed25519 key: pattern sets are signed"),
     Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR"),
 )
 
@@ -147,6 +148,7 @@ class Settings:
     tls_cert: Path | None
     tls_key: Path | None
     tls_client_ca: Path | None
+    signing_key: Path | None
     log_level: str
 
     @property

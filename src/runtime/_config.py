@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from arc_protocol.patterns.policy import POLICIES
+from arc_protocol.wire import signatures
 from runtime import _endpoint
 from runtime.errors import SettingError
 
@@ -68,6 +69,15 @@ def _policy(value: Any) -> str:
 def _address(value: Any) -> str:
     text = _text(value)
     _endpoint.parse(text)
+    return text
+
+
+def _public_key(value: Any) -> str:
+    text = _text(value)
+    try:
+        signatures.read_key(text)
+    except ValueError as problem:
+        raise SettingError(str(problem)) from None
     return text
 
 
@@ -150,6 +160,13 @@ SETTINGS: Tuple[Setting, ...] = (
         "0: in memory alone",
     ),
     Setting("service_name", "ARC_SERVICE_NAME", None, _text, "`service.name` of the telemetry"),
+    Setting(
+        "trusted_key",
+        "ARC_TRUSTED_KEY",
+        None,
+        _public_key,
+        "public key of Arc Core, `ed25519:...`: pushed patterns without its signature are refused",
+    ),
     Setting("tls_ca", "ARC_TLS_CA", None, _text, "PEM file of the authorities to trust"),
     Setting("tls_cert", "ARC_TLS_CERT", None, _text, "PEM file of the client's certificate chain"),
     Setting("tls_key", "ARC_TLS_KEY", None, _text, "PEM file of the client's private key"),

@@ -12,9 +12,14 @@ from arc_protocol.version import __version__
 
 
 def banner(
-    settings: Settings, store: CallStore, registry: Registry, grpc_port: int, http_port: int
+    settings: Settings,
+    store: CallStore,
+    registry: Registry,
+    ports: tuple[int, int],
+    signed_by: str | None,
 ) -> str:
-    """Return the text."""
+    """Return the text; `ports` are those of gRPC and HTTP, `signed_by` a public key."""
+    grpc_port, http_port = ports
     secure = settings.tls_cert is not None
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     if settings.host in ("0.0.0.0", "::"):
@@ -29,6 +34,8 @@ def banner(
         f"  calls       {info.calls:,} in {info.engine} {info.version}, {info.location}",
         f"  patterns    {registry.location}",
     ]
+    if signed_by is not None:
+        lines.append(f"  signed      Runtimes trust ARC_TRUSTED_KEY={signed_by}")
     expired = tls.warning(settings)
     if expired is not None:
         lines.append(f"  warning     {expired}")

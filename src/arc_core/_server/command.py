@@ -7,11 +7,14 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arc_core._server import ports, tls
 from arc_core.config import SettingError, Settings, read
 from arc_protocol.errors import ArcError
+
+if TYPE_CHECKING:
+    from arc_core.sync.signing import SigningKey
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,12 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = read(arguments, os.environ)
         tls.check(settings)
+        signing_key = _signing_key(settings)
     except SettingError as problem:
         return _refuse(problem, 2)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("arc.core").setLevel(settings.log_level)
     try:
-        _run(settings)
+        _run(settings, signing_key)
     except ArcError as problem:
         return _refuse(problem, 1)
     return 0
@@ -48,7 +52,18 @@ def _move(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(settings: Settings) -> None:
+def _signing_key(settings: Settings) -> SigningKey | None:
+    if settings.signing_key is None:
+        return None
+    from arc_core.sync.signing import SigningKey
+
+    try:
+        return SigningKey.read(settings.signing_key)
+    except ValueError as problem:
+        raise SettingError(f"--signing-key is {settings.signing_key}: {problem}.") from None
+
+
+def _run(settings: Settings, signing_key: SigningKey | None) -> None:
     # what it says of a taken port in a line of C++, a sentence of ours says with what to do
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with ports.listen(settings.host, settings.http_port, "--http-port") as listener:
@@ -61,9 +76,10 @@ def _run(settings: Settings) -> None:
             http_port = listener.getsockname()[1]
 
             def ready(grpc_port: int) -> None:
-                _tell(banner(settings, store, registry, grpc_port, http_port))
+                signed_by = None if signing_key is None else signing_key.public
+                _tell(banner(settings, store, registry, (grpc_port, http_port), signed_by))
 
-            _run_loop(serve(settings, store, registry, listener, ready))
+            _run_loop(serve(settings, store, registry, listener, ready, signing_key))
 
 
 def _run_loop(main: Coroutine[Any, Any, None]) -> None:

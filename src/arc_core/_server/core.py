@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector
 
@@ -29,6 +30,9 @@ from arc_core.storage import CallStore
 from arc_core.sync import PatternSync
 from arc_core.web import Context, LiveCalls, create_app
 
+if TYPE_CHECKING:
+    from arc_core.sync.signing import SigningKey
+
 _logger = logging.getLogger("arc.core")
 
 _COLLECT = (50_000, 10, 10)
@@ -45,6 +49,7 @@ async def serve(
     registry: Registry,
     listener: socket.socket,
     ready: Callable[[int], None],
+    signing_key: SigningKey | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; then take nothing new, store what was taken, and return.
 
@@ -71,7 +76,7 @@ async def serve(
     writer = Writer(store, counters, stored=stored)
     gate = Gate(registry, demand_key=settings.keys_required)
     intake = Intake(writer, gate, counters)
-    sync = PatternSync(registry, gate)
+    sync = PatternSync(registry, gate, signing_key=signing_key)
     connected = Gauge("arc_core_runtimes_connected", "Open streams", registry=metrics)
     connected.set_function(lambda: sync.connected)
     context = Context(

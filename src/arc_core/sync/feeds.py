@@ -6,10 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from arc_core.registry.registry import Registry
 from arc_core.sync.publication import Publication, publish
+
+if TYPE_CHECKING:
+    from arc_core.sync.signing import SigningKey
 
 _logger = logging.getLogger("arc.core.sync")
 
@@ -38,8 +41,11 @@ class Feed:
 class Feeds:
     """All projects that somebody has asked for; on one event loop."""
 
-    def __init__(self, registry: Registry, threads: Executor) -> None:
+    def __init__(
+        self, registry: Registry, threads: Executor, signing_key: SigningKey | None = None
+    ) -> None:
         self._registry = registry
+        self._signing_key = signing_key
         self._threads = threads
         self._feeds: dict[str, Feed] = {}
         self._loop = asyncio.get_running_loop()
@@ -106,7 +112,7 @@ class Feeds:
                 listener.offer(newest)
 
     def _read(self, project: str) -> Publication:
-        return publish(self._registry.pattern_set(project))
+        return publish(self._registry.pattern_set(project), self._signing_key)
 
 
 def _look(task: asyncio.Task[None]) -> None:

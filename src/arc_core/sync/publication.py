@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from arc_core.registry.published import PublishedSet
 from arc_protocol.wire import digests
 from arc_protocol.wire.sync_pb2 import Current, Entry, FromCore, PatternSet, SetId
+
+if TYPE_CHECKING:
+    from arc_core.sync.signing import SigningKey
 
 
 class Publication(NamedTuple):
@@ -19,8 +22,8 @@ class Publication(NamedTuple):
     """The message for a Runtime that has them."""
 
 
-def publish(published: PublishedSet) -> Publication:
-    """Encode a set."""
+def publish(published: PublishedSet, signing_key: SigningKey | None = None) -> Publication:
+    """Encode a set, signed if there is a key."""
     entries = []
     for entry in published.entries:
         document = digests.canonical(entry.document)
@@ -34,8 +37,11 @@ def publish(published: PublishedSet) -> Publication:
         )
     digest = digests.of_set((entry.name, entry.revision, entry.digest) for entry in entries)
     of = SetId(epoch=published.epoch, version=published.version, digest=digest)
+    signature = None if signing_key is None else signing_key.sign(of)
     return Publication(
         of,
-        FromCore(pattern_set=PatternSet(set=of, entries=entries)).SerializeToString(),
+        FromCore(
+            pattern_set=PatternSet(set=of, entries=entries, signature=signature)
+        ).SerializeToString(),
         FromCore(current=Current(set=of)).SerializeToString(),
     )

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -20,6 +20,9 @@ from arc_core.sync.feeds import Feeds
 from arc_core.sync.messages import RefusedError
 from arc_core.sync.recorder import Recorder
 from arc_protocol.wire import pattern_sync
+
+if TYPE_CHECKING:
+    from arc_core.sync.signing import SigningKey
 
 _logger = logging.getLogger("arc.core.sync")
 
@@ -40,6 +43,7 @@ class PatternSync:
         registry: Registry,
         gate: Gate,
         *,
+        signing_key: SigningKey | None = None,
         times: Times | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -48,7 +52,7 @@ class PatternSync:
         self._times = times or Times()
         self._jitter = jitter
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="arc-sync")
-        self._feeds = Feeds(registry, self._threads)
+        self._feeds = Feeds(registry, self._threads, signing_key)
         self._recorder = Recorder(registry, self._threads)
         self._connections: set[Connection] = set()
         self._alive: Counter[tuple[str, str]] = Counter()

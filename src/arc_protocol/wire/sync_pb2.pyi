@@ -305,20 +305,50 @@ class PatternSet(google.protobuf.message.Message):
 
     SET_FIELD_NUMBER: builtins.int
     ENTRIES_FIELD_NUMBER: builtins.int
+    SIGNATURE_FIELD_NUMBER: builtins.int
     @property
     def set(self) -> global___SetId: ...
     @property
     def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Entry]: ...
+    @property
+    def signature(self) -> global___Signature:
+        """Left out by a Core without a signing key; a Runtime that trusts a key takes no set without it."""
+
     def __init__(
         self,
         *,
         set: global___SetId | None = ...,
         entries: collections.abc.Iterable[global___Entry] | None = ...,
+        signature: global___Signature | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["set", b"set"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["entries", b"entries", "set", b"set"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["set", b"set", "signature", b"signature"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["entries", b"entries", "set", b"set", "signature", b"signature"]) -> None: ...
 
 global___PatternSet = PatternSet
+
+@typing.final
+class Signature(google.protobuf.message.Message):
+    """That the holder of a key published the set; see arc_protocol.wire.signatures."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    ED25519_FIELD_NUMBER: builtins.int
+    SIGNED_AT_UNIX_MS_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """The public key, as ARC_TRUSTED_KEY names it."""
+    ed25519: builtins.bytes
+    signed_at_unix_ms: builtins.int
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        ed25519: builtins.bytes = ...,
+        signed_at_unix_ms: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["ed25519", b"ed25519", "key", b"key", "signed_at_unix_ms", b"signed_at_unix_ms"]) -> None: ...
+
+global___Signature = Signature
 
 @typing.final
 class Entry(google.protobuf.message.Message):

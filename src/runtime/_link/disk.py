@@ -14,7 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from arc_protocol.version import __version__
 from runtime import _cache
 from runtime._endpoint import Endpoint
-from runtime._link.holding import Entry, Holding, Refused, SetId
+from runtime._link.holding import Entry, Holding, Refused, SetId, Signed
 
 _logger = logging.getLogger("arc")
 
@@ -30,6 +30,7 @@ class Stored(NamedTuple):
     id: Optional[SetId]
     entries: List[Entry]
     refused: Dict[str, Refused]
+    signed: Optional[Signed]
 
 
 class UnusableFileError(Exception):
@@ -98,6 +99,7 @@ def _encode(holding: Holding) -> bytes:
             [*held.entry[:3], held.entry.document.decode("utf-8")] for held in holding.held.values()
         ],
         "refused": holding.refused,
+        "signed": holding.signed,
     }
     body = json.dumps(content).encode("ascii")
     return hashlib.sha256(body).hexdigest().encode("ascii") + b"\n" + body
@@ -128,4 +130,5 @@ def _decode(content: Any) -> Stored:
             for name, revision, digest, document in content["entries"]
         ],
         refused={name: Refused(*refused) for name, refused in content["refused"].items()},
+        signed=Signed(*content["signed"]) if content.get("signed") else None,
     )

@@ -25,6 +25,22 @@ class SetId(NamedTuple):
     digest: str
 
 
+class Signed(NamedTuple):
+    """The newest set that was taken with a signature."""
+
+    key: str
+    epoch: str
+    version: int
+    at_ms: int
+    """Unix time of the signature, in ms."""
+
+    def precedes(self, other: Signed) -> bool:
+        """Tell whether this one is older; between epochs the time of the signatures decides."""
+        if self.epoch == other.epoch:
+            return self.version < other.version
+        return self.at_ms < other.at_ms
+
+
 class Entry(NamedTuple):
     """A pattern as Core offers it."""
 
@@ -65,6 +81,7 @@ class Holding(NamedTuple):
     held: Mapping[str, Held] = {}
     """In order of precedence: later ones go first."""
     refused: Mapping[str, Refused] = {}
+    signed: Optional[Signed] = None
 
     @property
     def patterns(self) -> List[Pattern]:
@@ -77,6 +94,8 @@ def adopt(
     offered_id: SetId,
     offered: Sequence[Entry],
     between: Callable[[], None] = lambda: None,
+    *,
+    signed: Optional[Signed] = None,
 ) -> Holding:
     """Return what becomes of a set that Core offers; `between` is called after each pattern.
 
@@ -97,7 +116,7 @@ def adopt(
             if own is not None:
                 held[entry.name] = own
         between()
-    return Holding(before.policy, offered_id, held, refused)
+    return Holding(before.policy, offered_id, held, refused, signed)
 
 
 def judge_again(

@@ -27,6 +27,7 @@ _SETTINGS = (
     "policy",
     "heal",
     "mode",
+    "trusted_key",
     "cache_dir",
     "service_name",
     "tls_ca",

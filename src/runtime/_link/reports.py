@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from typing import Dict, Iterable, List, Mapping, Tuple, Union
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from arc_protocol import semconv
 from arc_protocol.version import __version__
 from arc_protocol.wire import sync_pb2
 from arc_protocol.wire.pattern_sync import LANGUAGE_VERSION
 from runtime._link.holding import Entry, Holding, SetId
+from runtime._link.trust import Signature
 
 Identity = Mapping[str, Union[str, int]]
 """The attributes of this process, as its telemetry has them."""
@@ -68,6 +69,14 @@ def entries(message: sync_pb2.PatternSet) -> List[Entry]:
         Entry(entry.name, entry.revision, entry.digest, entry.document_json)
         for entry in message.entries
     ]
+
+
+def signature(message: sync_pb2.PatternSet) -> Optional[Signature]:
+    """Read what a set was signed with, if it was."""
+    if not message.HasField("signature"):
+        return None
+    given = message.signature
+    return Signature(given.key, given.ed25519, given.signed_at_unix_ms)
 
 
 def _encoded(of: SetId) -> sync_pb2.SetId:

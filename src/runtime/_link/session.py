@@ -73,7 +73,8 @@ class Session:
         try:
             settings = self._settings
             self._shelf.prepare(
-                self._endpoint, settings.api_key, settings.policy, settings.cache_dir, self._breathe
+                *(self._endpoint, settings.api_key, settings.policy, settings.cache_dir),
+                *(settings.trusted_key, self._breathe),
             )
             while not (self._called or self._over):
                 self._wait(None)
@@ -182,7 +183,9 @@ class Session:
         offered = reports.set_id(message.set)
         before = self._shelf.holding
         try:
-            changed = self._shelf.take(offered, reports.entries(message), self._breathe)
+            changed = self._shelf.take(
+                offered, reports.entries(message), reports.signature(message), self._breathe
+            )
         except SetRefusedError as problem:
             _logger.warning(
                 "Arc Core's patterns of version %d are refused: %s. Those before stay in force.",

@@ -7,8 +7,9 @@ from typing import Callable, List, Optional, Tuple
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
+from runtime._link import trust
 from runtime._link.disk import LastGood
-from runtime._link.holding import Entry, Holding, SetId, adopt, judge_again
+from runtime._link.holding import Entry, Holding, SetId, Signed, adopt, judge_again
 from runtime._patterns import PatternRegistry
 
 Between = Callable[[], None]
@@ -20,8 +21,9 @@ class Shelf:
 
     def __init__(self, registry: PatternRegistry) -> None:
         self._registry = registry
-        self._source: Optional[Tuple[Endpoint, Optional[str]]] = None
+        self._source: Optional[Tuple[Endpoint, Optional[str], Optional[str]]] = None
         self._file: Optional[LastGood] = None
+        self._trusted: Optional[str] = None
         self.holding = Holding("safe")
         """What is in force; replaced as a whole."""
         self.forget()
@@ -40,22 +42,25 @@ class Shelf:
         api_key: Optional[str],
         policy: str,
         cache_dir: Optional[str],
+        trusted_key: Optional[str],
         between: Between,
     ) -> None:
         """Put in force what is known of this Core without asking it.
 
         That is what was kept on disk, or what is in force already if it came from there; judged by
-        the policy of now in any case.
+        the policy of now in any case. With a trusted key, only what it had signed.
         """
         with self._lock:
             self._file = LastGood(cache_dir, endpoint, api_key)
-            source = (endpoint, api_key)
+            self._trusted = trusted_key
+            source = (endpoint, api_key, trusted_key)
             if self._source != source:
                 self._put(self._stored(policy, between))
                 self._source = source
             elif self.holding.policy != policy:
                 held = [held.entry for held in self.holding.held.values()]
-                self._put(judge_again(held, policy, between))
+                signed = self.holding.signed
+                self._put(judge_again(held, policy, between)._replace(signed=signed))
 
     def clear(self) -> None:
         """Take everything out of force; what is on disk stays there."""
@@ -63,11 +68,18 @@ class Shelf:
             self._put(Holding(self.holding.policy))
             self._source = self._file = None
 
-    def take(self, offered_id: SetId, offered: List[Entry], between: Between) -> bool:
+    def take(
+        self,
+        offered_id: SetId,
+        offered: List[Entry],
+        signature: Optional[trust.Signature],
+        between: Between,
+    ) -> bool:
         """Put a set of Core's in force; False if that changes nothing. Raises `SetRefusedError`."""
         with self._lock:
             before = self.holding
-            after = adopt(before, offered_id, offered, between)
+            signed = trust.check(self._trusted, offered_id, signature, before.signed)
+            after = adopt(before, offered_id, offered, between, signed=signed)
             self._put(after)
             self._keep()
             return (after.held, after.refused) != (before.held, before.refused)
@@ -86,12 +98,15 @@ class Shelf:
 
     def _stored(self, policy: str, between: Between) -> Holding:
         stored = self._file.load() if self._file is not None else None
-        if stored is None:
+        if stored is None or not self._trusts(stored.signed):
             return Holding(policy)
-        judged = judge_again(stored.entries, policy, between)
+        judged = judge_again(stored.entries, policy, between)._replace(signed=stored.signed)
         if (stored.policy, stored.version) != (policy, __version__):
             return judged
         return judged._replace(id=stored.id, refused=stored.refused)
+
+    def _trusts(self, signed: Optional[Signed]) -> bool:
+        return self._trusted is None or (signed is not None and signed.key == self._trusted)
 
     def _put(self, holding: Holding) -> None:
         if holding.patterns != self.holding.patterns:

@@ -37,7 +37,9 @@ class State(str, Enum):
 IN_FORCE = frozenset({State.ACTIVE})
 """States in which the fix is applied to all calls, but for those that are held back."""
 
-PUBLISHED = frozenset({State.SHADOW, State.CANARY, State.ACTIVE, State.DORMANT})
+PUBLISHED = frozenset(
+    {State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.DORMANT},
+)
 """States whose patterns Runtimes get; on trial, with the share of calls that gets the fix. A
 dormant pattern is matched as in shadow, or nobody would see that its failure returns."""
 

@@ -13,9 +13,11 @@ from arc_core.registry.access import Access
 from arc_core.registry.database import Database
 from arc_core.registry.lifecycle import PUBLISHED, State
 from arc_core.registry.records import PatternRecord
-from arc_protocol.patterns.allocation import CANARY, SHADOW, Allocation
+from arc_protocol.patterns.allocation import CANARY, RESCUE, SHADOW, Allocation
 from arc_protocol.patterns.pattern import content_hash
 from arc_protocol.wire import digests
+
+_STAGES = {State.RESCUE: RESCUE, State.CANARY: CANARY}
 
 
 class PublishedPattern(NamedTuple):
@@ -76,8 +78,7 @@ def _publish(record: PatternRecord) -> PublishedPattern:
     allocation = record.allocation
     if allocation is None and record.state is not State.ACTIVE:
         # a person's trial: which share of the calls is treated is for the rollout to say
-        stage = CANARY if record.state is State.CANARY else SHADOW
-        allocation = Allocation(stage, 0).to_json()
+        allocation = Allocation(_STAGES.get(record.state, SHADOW), 0).to_json()
     if allocation is None:
         return PublishedPattern(record.name, record.revision, record.digest, record.document)
     document = {**record.document, "allocation": allocation}

@@ -16,6 +16,8 @@ from arc_core.registry.access import Access
 from arc_core.registry.database import Database
 from arc_core.registry.inputs import cleaned
 
+SILENT_AFTER = timedelta(minutes=3)
+"""A Runtime that is connected is seen again within 80 s, unless its Core was killed."""
 KEPT_FOR = timedelta(days=7)
 """Runtimes that were not seen for so long are forgotten; each process that starts is a new one."""
 _FORGET_EVERY = timedelta(hours=1)
@@ -30,7 +32,7 @@ class Verdict:
     revision: int
     digest: str
     """Of the pattern that the verdict is about."""
-    state: Literal["applied", "refused", "overridden"]
+    state: Literal["applied", "refused", "overridden", "disabled"]
     reason: str
     """One sentence for people; empty where all is well."""
 
@@ -48,6 +50,10 @@ class RuntimeRecord:
     python: str
     sdks: dict[str, str]
     """Version by name of each LLM SDK that is loaded."""
+    policy: str
+    """What pushed patterns may change; empty where it is not known."""
+    heals: bool
+    """Whether it sends calls that have failed once more."""
     connected: bool
     """As last reported; a Core that was killed could not take it back, so look at `last_seen`."""
     set_version: int
@@ -57,6 +63,10 @@ class RuntimeRecord:
     """By name of the pattern."""
     first_seen: datetime
     last_seen: datetime
+
+    def connected_at(self, now: datetime) -> bool:
+        """Tell whether it is connected, as far as can be known."""
+        return self.connected and now - self.last_seen < SILENT_AFTER
 
 
 class Runtimes:
@@ -71,7 +81,7 @@ class Runtimes:
     def seen(self, report: RuntimeRecord) -> None:
         """Keep a report; what it says of `first_seen` counts for a new Runtime only."""
         values = {
-            **{name: getattr(report, name) for name in ("connected", "first_seen", "last_seen")},
+            **{name: getattr(report, name) for name in _AS_THEY_ARE},
             **{name: cleaned(getattr(report, name)) for name in _TEXTS},
             "pid": min(report.pid, _MAX_INTEGER),
             "set_version": min(report.set_version, _MAX_INTEGER),
@@ -110,9 +120,10 @@ class Runtimes:
             connection.execute(delete(tables.runtime).where(old))
 
 
+_AS_THEY_ARE = ("connected", "heals", "first_seen", "last_seen")
 _TEXTS = (
     *("project", "runtime_id", "service", "host"),
-    *("runtime_version", "python", "set_digest"),
+    *("runtime_version", "python", "policy", "set_digest"),
 )
 
 

@@ -14,11 +14,12 @@ from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.decisions import Facts, Step, decide
 from arc_core.rollout.discoveries import evidence_needed
+from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.overlap import overlap
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.settings import RolloutSettings
-from arc_core.rollout.shares import allocation
+from arc_core.rollout.shares import LEASED, allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
 from arc_protocol.patterns import Pattern
 from arc_protocol.patterns.allocation import RUN
@@ -36,7 +37,16 @@ _PERIOD = timedelta(days=7)
 _EXAMPLES = 100
 _EQUAL = 1e-6
 """Shares that differ by less are the same: Runtimes are told a whole number."""
-_TRIED = frozenset({State.CANDIDATE, State.SHADOW, State.CANARY, State.ACTIVE, State.DORMANT})
+_TRIED = frozenset(
+    {
+        *(State.CANDIDATE, State.SHADOW, State.RESCUE),
+        *(State.CANARY, State.ACTIVE, State.DORMANT),
+    }
+)
+_EARLY = frozenset({State.CANDIDATE, State.SHADOW, State.RESCUE})
+"""States that wait for other things than calls of the trial as well."""
+_RUNNING = frozenset({State.RESCUE, State.CANARY})
+"""States in which the coin is tossed for calls."""
 
 
 class Calls(Protocol):
@@ -81,6 +91,7 @@ class Controller:
         self._settings = settings or RolloutSettings()
         self._manual = manual
         self._clock = clock
+        self._fleet = Fleet(registry, clock)
 
     def run(self, project: str, names: Collection[str] | None = None) -> None:
         """Count the new outcomes of these patterns, or of all, and take the steps that follow.
@@ -88,8 +99,7 @@ class Controller:
         Patterns before their canary are always among them. Raises `RegistryError` or `StoreError`.
         """
         for record in self._registry.patterns(project):
-            waits = record.state in (State.CANDIDATE, State.SHADOW)
-            if names is None or waits or record.name in names:
+            if names is None or record.state in _EARLY or record.name in names:
                 self._advance(record)
 
     def _advance(self, record: PatternRecord) -> None:
@@ -147,20 +157,26 @@ class Controller:
                 return progress.settle(self._now_us()) or changed
 
     def _facts(self, record: PatternRecord, progress: Progress) -> Facts:
-        obstacle = self._obstacle(record, progress) if record.state is State.SHADOW else None
-        return Facts(now_us=self._now_us(), obstacle=obstacle)
+        learned, early = record.author == LEARNER, record.state in _EARLY
+        waits = record.state is State.SHADOW
+        return Facts(
+            now_us=self._now_us(),
+            obstacle=self._obstacle(record, progress) if waits else None,
+            rescuers=self._fleet.rescuers(record.project) if early else 0,
+            unfit=self._fleet.unfit(record) if learned else None,
+        )
 
     def _obstacle(self, record: PatternRecord, progress: Progress) -> str | None:
-        """Say why a pattern cannot begin its canary now."""
+        """Say why the coin cannot be tossed for a pattern now."""
         others = [
             each
             for each in self._registry.patterns(record.project)
             if each.name != record.name and each.author == LEARNER
         ]
-        busy = sum(each.state in (State.CANARY, State.ACTIVE) for each in others)
+        busy = sum(each.state in (*_RUNNING, State.ACTIVE) for each in others)
         if busy >= self._settings.most_active:
             return f"{busy} learned patterns are in force or on trial"
-        running = [each for each in others if each.state is State.CANARY]
+        running = [each for each in others if each.state in _RUNNING]
         if running:
             mine = Pattern.parse(record.document)
             for each in running:
@@ -220,7 +236,9 @@ class Controller:
         usual = 1.0 - self._settings.holdback
         doubted = record.state is State.ACTIVE and share < usual - _EQUAL
         progress.enter(record.state, share, self._now_us(), doubted=doubted)
-        if record.state is State.CANARY:
+        if record.state is State.RESCUE:
+            progress.needed = self._settings.rescued
+        elif record.state is State.CANARY:
             trials = self._registry.count_moves(record.project, State.CANARY)
             promotions = self._registry.count_moves(
                 record.project, State.ACTIVE, origin=State.CANARY
@@ -228,8 +246,8 @@ class Controller:
             progress.needed = evidence_needed(max(trials, 1), promotions)
 
     def _renew(self, record: PatternRecord, progress: Progress) -> None:
-        """Let a canary go on, which would end by itself."""
-        if record.state is not State.CANARY:
+        """Let a trial go on that would end by itself."""
+        if record.state not in LEASED:
             return
         kept = record.allocation or {}
         half_s = self._settings.lease_s / 2
@@ -237,12 +255,12 @@ class Controller:
         if left_s > half_s:
             return
         lease = allocation(
-            *(State.CANARY, _share(record), self._clock(), self._settings),
+            *(record.state, _share(record), self._clock(), self._settings),
             runs_of=runs_of(record, progress),
         )
         try:
             self._registry.transition(
-                *(record.project, record.name, State.CANARY),
+                *(record.project, record.name, record.state),
                 author=AUTHOR,
                 reason="the trial goes on",
                 allocation=lease,
@@ -266,7 +284,7 @@ def _on_trial(record: PatternRecord) -> bool:
         return record.allocation is not None  # otherwise a person put it in force, without trial
     if record.author == LEARNER:
         return record.state in _TRIED
-    return record.state in (State.CANARY, State.DORMANT)
+    return record.state in (*_RUNNING, State.DORMANT)
 
 
 def runs_of(record: PatternRecord, progress: Progress) -> str | None:

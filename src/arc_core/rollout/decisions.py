@@ -8,6 +8,7 @@ from typing import Any
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.progress import ANY, COST, SLOW, TARGET, TOKENS, Progress
 from arc_core.rollout.settings import RolloutSettings
+from arc_protocol.patterns.allocation import CALL
 
 _DAY_US = 86_400_000_000
 _EQUAL = 1e-6
@@ -20,7 +21,11 @@ class Facts:
 
     now_us: int
     obstacle: str | None = None
-    """Why no canary can begin now; None when it can."""
+    """Why no trial can begin now; None when it can."""
+    rescuers: int = 0
+    """Runtimes that are connected and send failed calls again."""
+    unfit: str | None = None
+    """Why Runtimes do not take the pattern; None while they do."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ def decide(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step 
 
     The tests are valid at any moment, so it may be asked as often as one likes.
     """
+    withdrawn = _WITHDRAWN.get(progress.stage)
+    if facts.unfit is not None and withdrawn is not None:
+        return Step(withdrawn, 0.0, facts.unfit)
     rule = _RULES.get(progress.stage)
     return None if rule is None else rule(progress, facts, settings)
 
@@ -64,11 +72,45 @@ def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
         return _given_up(progress, facts, settings)
     if facts.obstacle is not None:
         return None
+    reason = f"matched {progress.calls} calls in shadow"
     if progress.deterministic:
         reason = "every matching call that was recorded failed"
-        return Step(State.CANARY, settings.ramp[-1], reason, asks=True)
-    reason = f"matched {progress.calls} calls in shadow"
-    return Step(State.CANARY, settings.ramp[0], reason, asks=True)
+    if progress.immediate and progress.unit == CALL and facts.rescuers:
+        reason += f"; {facts.rescuers} Runtimes can try the fix on calls that have failed"
+        return Step(State.RESCUE, settings.rescue_share, reason, asks=True)
+    return _to_canary(progress, settings, reason)
+
+
+def _to_canary(progress: Progress, settings: RolloutSettings, reason: str) -> Step:
+    share = settings.ramp[-1] if progress.deterministic else settings.ramp[0]
+    return Step(State.CANARY, share, reason, asks=True)
+
+
+def _rescue(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
+    rescue = progress.rescue
+    if rescue is None or not progress.share:
+        return Step(State.RESCUE, settings.rescue_share, "a person began the trial")
+    if progress.fall is not None and progress.fall.gone:
+        return Step(State.INCONCLUSIVE, 0.0, "matching calls no longer fail as they did")
+    if progress.coin.reaches(settings.coin):
+        reason = "the arms of the rescue are not reported as they were drawn"
+        return _to_canary(progress, settings, reason)
+    if rescue.test.reaches(progress.needed):
+        return _to_canary(progress, settings, str(rescue))
+    if progress.calls >= settings.rescue_calls and not rescue.test.reaches(settings.worry):
+        return Step(State.REJECTED, 0.0, str(rescue))
+    waited_s = (facts.now_us - rescue.last_us) / 1e6
+    if not facts.rescuers:
+        reason = "no Runtime is connected that tries fixes on calls that have failed"
+    elif rescue.missed >= settings.rescue_missed and waited_s >= settings.rescue_wait_s:
+        reason = f"{rescue.missed} calls failed, and no Runtime tried the fix on them"
+    elif waited_s >= settings.rescue_patience_s:
+        reason = f"no call to try the fix on has come for {waited_s:.0f} s"
+    elif progress.calls >= settings.rescue_most:
+        reason = f"undecided: {rescue}"
+    else:
+        return None
+    return _to_canary(progress, settings, reason)
 
 
 def _canary(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
@@ -149,10 +191,20 @@ def _dormant(progress: Progress, facts: Facts, settings: RolloutSettings) -> Ste
 _RULES = {
     State.CANDIDATE.value: _candidate,
     State.SHADOW.value: _shadow,
+    State.RESCUE.value: _rescue,
     State.CANARY.value: _canary,
     State.ACTIVE.value: _active,
     State.DORMANT.value: _dormant,
 }
+
+_WITHDRAWN = {
+    State.SHADOW.value: State.REJECTED,
+    State.RESCUE.value: State.REJECTED,
+    State.CANARY.value: State.ROLLED_BACK,
+    State.ACTIVE.value: State.ROLLED_BACK,
+    State.DORMANT.value: State.ROLLED_BACK,
+}
+"""Where a pattern goes that Runtimes do not take, by its stage."""
 
 _HARMS = {
     TARGET: "treated calls have this failure more often",

@@ -30,6 +30,7 @@ class Outcome:
     probability: float
     """With which it was treated, from 0 to 1."""
     failed: bool
+    """Whether anything was wrong, also where the call was healed."""
     signature: str
     """Of its failure; empty when nothing was wrong."""
     transient: bool
@@ -41,6 +42,10 @@ class Outcome:
     """In the price of a token that is read."""
     unit: str = ""
     """What stands for the run that it is part of; empty where calls are assigned singly."""
+    stage: str = ""
+    """Of the trial, in the Runtime that made the call."""
+    raised: bool = False
+    """Whether the application saw an error."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Outcome:
@@ -60,4 +65,6 @@ class Outcome:
             tokens=read + written,
             cost=read - cached * (1 - _CACHED) + written * _WRITTEN,
             unit=row["rollout_unit"],
+            stage=row["rollout_stage"],
+            raised=bool(row["failed"]),
         )

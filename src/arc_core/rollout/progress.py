@@ -13,9 +13,11 @@ from arc_core.rollout.coin_test import CoinTest
 from arc_core.rollout.holdback_test import HoldbackTest
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.relative_risk import RelativeRisk
+from arc_core.rollout.rescue import Rescue
 from arc_core.rollout.rise_test import RiseTest
 from arc_core.rollout.runs import Runs
-from arc_protocol.patterns.allocation import CALL, RUN, UNITS
+from arc_protocol.cures.kinds import INVALID_REQUEST
+from arc_protocol.patterns.allocation import CALL, RESCUE, RUN, UNITS
 
 TARGET, ANY, SLOW, TOKENS, COST = "target", "any", "slow", "tokens", "cost"
 """What counts as bad: the failure that the fix is for; every failure; every failure and calls that
@@ -53,6 +55,9 @@ class Progress:
     """What is assigned to an arm as a whole, and counts once: a call or a run."""
     deterministic: bool = False
     """Whether every matching call that was recorded failed."""
+    immediate: bool = False
+    """Whether the failure is the provider's refusal of a request: the same call can be tried again
+    at once."""
     stage: str = State.CANDIDATE.value
     """The state of the pattern for which calls are counted."""
     share: float = 0.0
@@ -60,7 +65,7 @@ class Progress:
     cursor: str | None = None
     """The last call that was counted; see `CallStore.outcomes`."""
     needed: float = 0.0
-    """Evidence that promotes the pattern."""
+    """Evidence that leads the pattern to the next stage."""
     calls: int = 0
     """Units seen in this stage."""
     treated: int = 0
@@ -85,6 +90,7 @@ class Progress:
     rise: RiseTest | None = None
     """What is looked for depends on the stage: a fix that cures nothing, one that has begun to
     fail, or a failure that is back."""
+    rescue: Rescue | None = None
     proposed: dict[str, Any] | None = None
     """The next step, which waits for a person."""
     obstacle: str | None = None
@@ -92,7 +98,8 @@ class Progress:
 
     @classmethod
     def of_evidence(cls, evidence: dict[str, Any], *, sure_after: int = 10) -> Progress:
-        """Begin with what came with a pattern: `signature`, and `failed` of `matching` calls.
+        """Begin with what came with a pattern: the `signature` and `kind` of the failure, and
+        `failed` of `matching` calls.
 
         A failure is sure if all of at least `sure_after` recorded calls had it.
         """
@@ -102,6 +109,7 @@ class Progress:
             rate=_inside(failed / matching) if matching else _USUAL_RATE,
             deterministic=matching >= sure_after and matching == failed,
             unit=_unit(evidence),
+            immediate=evidence.get("kind") == INVALID_REQUEST,
         )
 
     def enter(self, state: State, share: float, now_us: int, *, doubted: bool = False) -> None:
@@ -119,12 +127,13 @@ class Progress:
             return  # what was seen last is what people will ask for
         self.calls = self.treated = 0
         self.coin, self.risk = CoinTest(), RelativeRisk()
-        self.fall = self.ease = self.rise = None
+        self.fall = self.ease = self.rise = self.rescue = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
         gone = min(_RARE, self.rate / 4)
-        if state is State.SHADOW:
+        if state in (State.SHADOW, State.RESCUE):
             self.fall = HoldbackTest(self.rate / 2)
+            self.rescue = Rescue.begin(now_us) if state is State.RESCUE else None
         elif state is State.CANARY and self.deterministic:
             self.rise = RiseTest(0.5, _MOSTLY)
         elif state is State.ACTIVE:
@@ -170,9 +179,11 @@ class Progress:
                 if outcome.tokens:
                     self.tokens.observe(outcome.tokens)
                     self.costs.observe(outcome.cost)
-        if self.stage in (State.SHADOW.value, State.DORMANT.value):
+        if self.rescue is not None:
+            self._retry(self.rescue, outcome, bad)
+        elif self.stage in (State.SHADOW.value, State.DORMANT.value):
             self._watch(outcome, bad)
-        elif 0.0 < outcome.probability < 1.0:
+        elif 0.0 < outcome.probability < 1.0 and outcome.stage != RESCUE:
             self._compare(outcome, bad)
 
     def _bad(self, outcome: Outcome) -> dict[str, bool]:
@@ -194,6 +205,15 @@ class Progress:
             self.fall.observe(failed=bad[TARGET])
         if self.rise is not None:
             self.rise.observe(failed=bad[TARGET])
+
+    def _retry(self, rescue: Rescue, outcome: Outcome, bad: dict[str, bool]) -> None:
+        """Count a call that failed, and may have been sent again."""
+        if self.fall is not None:
+            self.fall.observe(failed=bad[TARGET])
+        if bad[TARGET] and rescue.observe(outcome):
+            self.calls += 1
+            self.treated += outcome.treated
+            self.coin.observe(treated=outcome.treated, probability=outcome.probability)
 
     def _compare(self, outcome: Outcome, bad: dict[str, bool]) -> None:
         """Count a call whose arm was drawn."""
@@ -232,6 +252,11 @@ class Progress:
             told["relative_risk"] = self.risk.interval()._asdict()
             told["log_evidence_of_benefit"] = _logs(self.benefit)
             told["log_evidence_of_harm"] = _logs(self.harm)
+        if self.rescue is not None:
+            test = self.rescue.test
+            told["control"] = {"calls": test.calls[0], "failed": test.failures[0]}
+            told["treated"] = {"calls": test.calls[1], "failed": test.failures[1]}
+            told["log_evidence_of_benefit"] = {"rescued": round(test.log_evidence, 2)}
         if self.needed:
             told["evidence_needed"] = round(self.needed, 1)
         return told
@@ -242,6 +267,8 @@ class Progress:
         for tests in ("benefit", "harm"):
             for test in document[tests].values():
                 test["direction"] = test["direction"].value
+        if self.rescue is not None:
+            document["rescue"]["test"]["direction"] = self.rescue.test.direction.value
         return document
 
     @classmethod
@@ -256,6 +283,7 @@ class Progress:
         kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "costs": Baseline}
         kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest}
         kinds |= {"coin": CoinTest, "risk": RelativeRisk}
+        kinds["rescue"] = lambda **document: Rescue.from_json(document)
         for name, kind in kinds.items():
             if document.get(name) is not None:
                 values[name] = kind(**document[name])

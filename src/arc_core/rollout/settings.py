@@ -14,12 +14,27 @@ class RolloutSettings:
     as nothing is lost there."""
     shadow_calls: int = 20
     """Calls to be matched before a canary, unless all recorded ones failed."""
+    rescue_share: float = 0.5
+    """Share of the failed calls that are sent again with the fix; the others are as they were."""
+    rescued: float = 100.0
+    """Evidence that a fix cures calls that have failed, at which it is tried on others."""
+    rescue_calls: int = 50
+    """Failed calls after which a fix that shows no benefit, not even `worry`, is rejected."""
+    rescue_most: int = 1000
+    """Failed calls after which the canary has to decide."""
+    rescue_missed: int = 10
+    """Failed calls in a row that no Runtime has sent again, and"""
+    rescue_wait_s: float = 3.0
+    """for so long, at which the canary begins without them; or"""
+    rescue_patience_s: float = 60.0
+    """when for so long there was no call to try the fix on."""
     step_calls: int = 20
     """Treated calls before the share grows."""
     least_treated: int = 5
     """Treated calls before a promotion: where all others fail, these alone could suffice."""
     worry: float = 3.0
-    """Evidence of harm at which the share does not grow and nothing is promoted."""
+    """Evidence that is no proof yet: of harm, at which the share does not grow and nothing is
+    promoted; of benefit, at which a rescue goes on."""
     harm: float = 20.0
     """Evidence of harm that ends a canary: one in twenty harmless fixes at most."""
     canary_calls: int = 10_000
@@ -51,6 +66,6 @@ class RolloutSettings:
     quiet_days: float = 90.0
     """After so long without its failure, a dormant pattern is retired."""
     lease_s: float = 900.0
-    """A canary ends by itself when Core has not been heard of for so long."""
+    """A rescue or a canary ends by itself when Core has not been heard of for so long."""
     most_active: int = 50
     """Learned patterns in force or on trial at the same time, per project."""

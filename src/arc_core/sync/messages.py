@@ -27,9 +27,10 @@ from arc_protocol.wire.sync_pb2 import Verdict as VerdictMessage
 _TEXT = 200
 """Characters that are kept of what a Runtime says about itself."""
 _SDKS = 50
-_STATES: dict[int, Literal["refused", "overridden"]] = {
+_STATES: dict[int, Literal["refused", "overridden", "disabled"]] = {
     VerdictMessage.REFUSED: "refused",
     VerdictMessage.OVERRIDDEN: "overridden",
+    VerdictMessage.DISABLED: "disabled",
 }
 
 
@@ -73,6 +74,8 @@ def first_sighting(project: str, hello: Hello) -> Sighting:
         runtime_version=hello.runtime_version[:_TEXT],
         python=hello.python[:_TEXT],
         sdks={name[:_TEXT]: version[:_TEXT] for name, version in sdks},
+        policy=hello.policy[:_TEXT],
+        heals=hello.heals,
         connected=True,
         set_version=_version(hello.have),
         set_digest=hello.have.digest[:_TEXT],

@@ -26,6 +26,8 @@ class Sighting(NamedTuple):
     runtime_version: str
     python: str
     sdks: Mapping[str, str]
+    policy: str
+    heals: bool
     connected: bool
     set_version: int
     set_digest: str

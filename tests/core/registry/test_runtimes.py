@@ -16,6 +16,8 @@ def _seen(registry: Registry, runtime_id: str = "r1", project: str = "p", **othe
         "runtime_version": "1.0",
         "python": "3.12.1",
         "sdks": {"openai": "3.1"},
+        "policy": "safe",
+        "heals": False,
         "connected": True,
         "set_version": 4,
         "set_digest": "a" * 64,

@@ -12,13 +12,15 @@ from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.progress import Progress
 
 
-def outcome(number: int, *, treated: bool, signature: str = "") -> Outcome:
+def outcome(number: int, *, treated: bool, signature: str = "", stage: str = "canary") -> Outcome:
     return Outcome(
         cursor=f"{number}-{number:016x}",
         started_us=number,
+        stage=stage,
         treated=treated,
         probability=0.5,
         failed=bool(signature),
+        raised=bool(signature),
         signature=signature,
         duration_ms=100.0 + number,
         tokens=10,
@@ -29,7 +31,11 @@ def outcome(number: int, *, treated: bool, signature: str = "") -> Outcome:
 
 
 @pytest.mark.parametrize(
-    "state", [State.SHADOW, State.CANARY, State.ACTIVE, State.DORMANT, State.PAUSED]
+    "state",
+    [
+        *(State.SHADOW, State.RESCUE, State.CANARY),
+        *(State.ACTIVE, State.DORMANT, State.PAUSED),
+    ],
 )
 def test_what_is_kept_goes_on_as_if_nothing_had_happened(state: State) -> None:
     kept = Progress.of_evidence({"signature": "s", "matching": 20, "failed": 20})

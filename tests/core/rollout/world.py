@@ -36,6 +36,8 @@ class Provider:
     """Any other failure, of the calls that this one spares."""
     duration_ms: Callable[[bool], float] = lambda treated: 100.0
     """Of healthy calls."""
+    again: Chance | None = None
+    """A failed call fails again when it is sent once more; as `target` if it is not given."""
 
 
 class Recorded:
@@ -76,6 +78,8 @@ class World:
     settings: RolloutSettings = field(default_factory=RolloutSettings)
     manual: bool = False
     now: datetime = START
+    pace: timedelta = timedelta(seconds=1)
+    """Between two calls."""
 
     def __post_init__(self) -> None:
         self.calls = Recorded()
@@ -95,14 +99,35 @@ class World:
     def clock(self) -> datetime:
         return self.now
 
-    def learned(self, name: str = "fix", *, failed: int = 12, matching: int = 12) -> str:
+    def runtime(self, name: str = "r1", **what: Any) -> None:
+        """Have a Runtime report to Core."""
+        report: dict[str, Any] = {
+            "service": "shop",
+            "host": "box",
+            "pid": 7,
+            "runtime_version": "1",
+            "python": "3.12",
+            "sdks": {},
+            "policy": "safe",
+            "heals": False,
+            "connected": True,
+            "set_version": 1,
+            "set_digest": "",
+            "verdicts": {},
+        }
+        self.registry.runtime_seen(PROJECT, name, **{**report, **what})
+
+    def learned(
+        self, name: str = "fix", *, failed: int = 12, matching: int = 12, kind: str = ""
+    ) -> str:
         """Have the learner propose a pattern, and Core begin with it."""
+        evidence = {"signature": TARGET, "failed": failed, "matching": matching, "kind": kind}
         self.registry.add_pattern(
             PROJECT,
             {"name": name, "pattern": {"model": name}, "fix": {"temperature": None}},
             author=LEARNER,
             state=State.CANDIDATE,
-            evidence={"signature": TARGET, "failed": failed, "matching": matching},
+            evidence=evidence,
         )
         self.controller.run(PROJECT)
         return name
@@ -135,7 +160,13 @@ class World:
             self.call(provider if number == calls else fine, name, treated, unit.hex())
 
     def call(
-        self, provider: Provider, name: str = "fix", drawn: bool | None = None, unit: str = ""
+        self,
+        provider: Provider,
+        name: str = "fix",
+        drawn: bool | None = None,
+        unit: str = "",
+        *,
+        heals: bool = True,
     ) -> None:
         """Make one call that the pattern matches, as a Runtime would.
 
@@ -146,15 +177,22 @@ class World:
         assert record.allocation is not None
         stage = record.allocation["stage"]
         probability = record.allocation["treat"] / WHOLE
-        treated = stage != "shadow" and self.draw.random() < probability
+        treated = stage in ("canary", "active") and self.draw.random() < probability
         treated = treated if drawn is None else drawn
-        arm = "shadow" if stage == "shadow" else "treated" if treated else "control"
-        self.now += timedelta(seconds=1)
+        arm = "treated" if treated else "control"
+        self.now += self.pace
         signature = ""
         if self.draw.random() < provider.target(treated):
             signature = TARGET
         elif self.draw.random() < provider.other(treated):
             signature = OTHER
+        raised = bool(signature)
+        if stage == "rescue" and signature == TARGET and heals:
+            treated = self.draw.random() < probability
+            arm = "treated" if treated else "control"
+            raised = self.draw.random() < (provider.again or provider.target)(treated)
+        elif stage in ("shadow", "rescue"):
+            arm, probability = "shadow", 0.0
         number = next(self.numbers)
         us = int(self.now.timestamp() * 1e6)
         self.calls.rows.append(
@@ -164,7 +202,7 @@ class World:
                 "span_id": f"{number:016x}",
                 "provider": "openai",
                 "operation": "chat",
-                "failed": bool(signature),
+                "failed": raised,
                 "failure_kinds": [],
                 "error_type": "openai.BadRequestError" if signature else "",
                 "status_code": 400 if signature else None,
@@ -185,11 +223,17 @@ class World:
         )
 
     def run_until(
-        self, provider: Provider, *states: State, at_most: int, batch: int = 20, name: str = "fix"
+        self,
+        provider: Provider,
+        *states: State,
+        at_most: int,
+        batch: int = 20,
+        name: str = "fix",
+        heals: bool = True,
     ) -> int:
         """Make calls until the pattern is in one of the states; return how many."""
         for number in range(1, at_most + 1):
-            self.call(provider, name)
+            self.call(provider, name, heals=heals)
             if number % batch == 0:
                 self.controller.run(PROJECT)
                 if self.state(name) in states:

@@ -103,7 +103,8 @@ def test_a_new_runtime_gets_the_whole_set_and_each_change() -> None:
 
     async def test() -> None:
         async with serving_to(1, registry) as (_, stream):
-            await stream.hello(service="shop", host="h", pid=7, python="3.8", sdks={"openai": "1"})
+            who = {"service": "shop", "host": "h", "pid": 7, "python": "3.8"}
+            await stream.hello(**who, sdks={"openai": "1"}, policy="safe", heals=True)
             welcome = await stream.next("welcome")
             assert (welcome.project, welcome.heartbeat_s) == ("default", 20)
             first = await stream.next("pattern_set")
@@ -123,6 +124,8 @@ def test_a_new_runtime_gets_the_whole_set_and_each_change() -> None:
                 "runtime_version": "",
                 "python": "3.8",
                 "sdks": {"openai": "1"},
+                "policy": "safe",
+                "heals": True,
                 "connected": True,
                 "set_version": 1,
                 "set_digest": first.set.digest,

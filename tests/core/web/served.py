@@ -88,6 +88,8 @@ class Served:
             "runtime_version": "0.2.0",
             "python": "3.11.7",
             "sdks": {"openai": "3.0.0"},
+            "policy": "safe",
+            "heals": False,
             "connected": True,
             "set_version": 1,
             "set_digest": "d",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from arc_core.web import shapes
@@ -14,9 +13,6 @@ from arc_core.web.shapes import Out, Shape
 if TYPE_CHECKING:
     from arc_core.registry.runtimes import RuntimeRecord
     from arc_core.web.context import Context
-
-SILENT_AFTER = timedelta(minutes=3)
-"""A Runtime that is connected is seen again within 80 s, unless its Core was killed."""
 
 VERDICT = Shape(
     "Verdict",
@@ -31,7 +27,9 @@ VERDICT = Shape(
 RUNTIME = Shape(
     "Runtime",
     "A process of an application; set_version is that of the patterns it has, 0 for none. "
-    "verdicts has the patterns that are not simply in force, by name.",
+    "policy says what "
+    "pushed patterns may change there, heals whether failed calls are sent again. verdicts has the "
+    "patterns that are not simply in force, by name.",
     {
         "runtime_id": shapes.TEXT,
         "service": shapes.TEXT,
@@ -40,6 +38,8 @@ RUNTIME = Shape(
         "runtime_version": shapes.TEXT,
         "python": shapes.TEXT,
         "sdks": shapes.OBJECT,
+        "policy": shapes.TEXT,
+        "heals": shapes.FLAG,
         "connected": shapes.FLAG,
         "set_version": shapes.INTEGER,
         "set_digest": shapes.TEXT,
@@ -62,17 +62,13 @@ def _runtime_id(record: RuntimeRecord) -> str:
     return record.runtime_id
 
 
-def _connected(record: RuntimeRecord, now: datetime) -> bool:
-    return record.connected and now - record.last_seen < SILENT_AFTER
-
-
 def _list(context: Context, ask: Ask) -> Any:
     now = context.now()
     records = context.registry.runtimes(ask.project, since=ask["since"])
     following = after(sorted(records, key=_runtime_id), _runtime_id, ask["cursor"])
-    wanted = [each for each in following if ask["connected"] in (None, _connected(each, now))]
+    wanted = [each for each in following if ask["connected"] in (None, each.connected_at(now))]
     page, cursor = cut(wanted, _runtime_id, ask["limit"])
-    shown = [{**RUNTIME.show(each), "connected": _connected(each, now)} for each in page]
+    shown = [{**RUNTIME.show(each), "connected": each.connected_at(now)} for each in page]
     return {"runtimes": shown, "next_cursor": cursor}
 
 

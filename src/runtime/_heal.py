@@ -7,13 +7,18 @@ without it, or as the error itself says.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
+from arc_protocol.patterns import Pattern
 from arc_protocol.patterns.allocation import RESCUE, TREATED
 from arc_protocol.patterns.decision import Assignment
 from runtime._calls import FORBIDDEN, CallError, Healing
 from runtime._flow import Exchange, call_error
 from runtime._guard import Guard
+
+_BURST, _PER_S = 10.0, 5.0
+"""Calls that one process gives to the trial of a pattern at once, and then per second. Nine decide,
+and the answer takes a second: more would only be spared the healing that they could have had."""
 
 Request = Mapping[str, Any]
 
@@ -24,6 +29,8 @@ class Healer:
     def __init__(self, policy: str, guard: Guard) -> None:
         self._policy = policy
         self._guard = guard
+        self._left: Dict[Tuple[str, int], Tuple[float, float]] = {}
+        """Calls that may still be given to the trial of a pattern, and when that was so."""
 
     def repair(self, exchange: Exchange, error: BaseException) -> Optional[Request]:
         """Return the request to send instead; None, as nearly always, for none.
@@ -46,7 +53,7 @@ class Healer:
     def _found(self, exchange: Exchange, error: CallError) -> Optional[Request]:
         if error.status is None or not 400 <= error.status < 500:
             return None
-        found = _rescued(exchange, error) or self._repaired(exchange, error)
+        found = self._rescued(exchange, error) or self._repaired(exchange, error)
         # the SDK has been told whether to expect a stream
         if found is not None and found.get("stream") != exchange.sent.get("stream"):
             exchange.healing = None
@@ -73,31 +80,41 @@ class Healer:
         body, _ = compile_fix(best.fix, "fix").apply(sent, {})
         return body
 
+    def _rescued(self, exchange: Exchange, error: CallError) -> Optional[Request]:
+        """Return the request with the fix of a pattern on trial, or as it was to compare with."""
+        assignment = None if exchange.decision is None else exchange.decision.assignment
+        if assignment is None or assignment.stage != RESCUE:
+            return None
+        pattern, allocation = assignment.pattern, assignment.pattern.allocation
+        if allocation is None or allocation.over or not _of_the_request(error):
+            return None
+        sent = exchange.sent
+        try:
+            fixed, _ = pattern.then.apply(sent, {})
+        except Exception:  # the fix does not fit this request, which is no fault of ours
+            return None
+        if fixed is sent or fixed == sent:
+            return None
+        # as it would be sent if the pattern were in force: it may run into the next known failure
+        further = exchange.patterns.decide(exchange.server.provider, exchange.api.operation, fixed)
+        if further is not None:
+            fixed = further.body
+        if not self._spend(pattern):
+            return None
+        arm = allocation.toss()
+        treated = arm == TREATED
+        drawn = Assignment(pattern, RESCUE, arm, allocation.probability)
+        exchange.healing = Healing(error, pattern.fix if treated else {}, assignment=drawn)
+        return fixed if treated else sent
 
-def _rescued(exchange: Exchange, error: CallError) -> Optional[Request]:
-    """Return the request with the fix of a pattern on trial, or as it was to compare with."""
-    assignment = None if exchange.decision is None else exchange.decision.assignment
-    if assignment is None or assignment.stage != RESCUE:
-        return None
-    pattern, allocation = assignment.pattern, assignment.pattern.allocation
-    if allocation is None or allocation.over or not _of_the_request(error):
-        return None
-    sent = exchange.sent
-    try:
-        fixed, _ = pattern.then.apply(sent, {})
-    except Exception:  # the fix does not fit this request, which is no fault of ours
-        return None
-    if fixed is sent or fixed == sent:
-        return None
-    # as it would be sent if the pattern were in force: it may run into the next known failure
-    further = exchange.patterns.decide(exchange.server.provider, exchange.api.operation, fixed)
-    if further is not None:
-        fixed = further.body
-    arm = allocation.toss()
-    treated = arm == TREATED
-    drawn = Assignment(pattern, RESCUE, arm, allocation.probability)
-    exchange.healing = Healing(error, pattern.fix if treated else {}, assignment=drawn)
-    return fixed if treated else sent
+    def _spend(self, pattern: Pattern) -> bool:
+        """Tell whether one more call may be given to the trial of a pattern now."""
+        key, now = (pattern.name, pattern.revision), perf_counter()
+        left, at = self._left.get(key, (_BURST, now))
+        left = min(_BURST, left + (now - at) * _PER_S)
+        granted = left >= 1.0
+        self._left[key] = (left - granted, now)
+        return granted
 
 
 def _of_the_request(error: CallError) -> bool:

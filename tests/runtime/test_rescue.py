@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any, Callable, Dict, Iterator, List
@@ -156,17 +157,30 @@ def test_the_coin_decides(tried: Callable[..., Tried], space: Any, client: opena
     made = tried(WHOLE // 2)
     space.rules([refused()])
     succeeded = 0
-    for _ in range(40):
-        try:
+    for _ in range(10):
+        with contextlib.suppress(openai.BadRequestError):
             client.chat.completions.create(**RISKY)
-        except openai.BadRequestError:
-            continue
-        succeeded += 1
+            succeeded += 1
     spans = made.spans()
-    assert {rollout(span)[3] for span in spans} == {0.5}
-    arms = [span["arc.rollout.arm"] for span in spans]
-    assert arms.count("treated") == succeeded
-    assert 4 < succeeded < 36  # six standard deviations around 20
+    assert [rollout(span)[3] for span in spans] == [0.5] * 10
+    assert [rollout(span)[2] for span in spans].count("treated") == succeeded
+
+
+def test_calls_that_fail_in_crowds_are_healed_as_ever(
+    tried: Callable[..., Tried], space: Any, client: openai.OpenAI
+) -> None:
+    """A few of them decide; the others must not pay for it with their error."""
+    made = tried(0)
+    space.rules([refused("Unsupported parameter: 'temperature' is not supported.")])
+    failed, began = 60, time.monotonic()
+    for _ in range(60):
+        with contextlib.suppress(openai.BadRequestError):
+            client.chat.completions.create(**RISKY)
+            failed -= 1
+    most = 10 + 5 * (time.monotonic() - began)
+    assert 10 <= failed <= most
+    arms = [rollout(span)[2] for span in made.spans()]
+    assert (arms.count("control"), arms.count("shadow")) == (failed, 60 - failed)
 
 
 def test_calls_that_succeed_are_left_alone(

@@ -78,7 +78,14 @@ def _shadow(progress: Progress, settings: RolloutSettings) -> Waiting:
 
 
 def _rescue(progress: Progress, settings: RolloutSettings) -> Waiting:
-    return Waiting("is tried on calls that have already failed, until it is clear if it cures them")
+    rescue = progress.rescue
+    if rescue is None or not progress.share:
+        return Waiting("begins as soon as Core looks at it")
+    if not progress.calls:
+        return Waiting("needs calls that have failed, to try the fix on them")
+    return Waiting(
+        f"is tried on calls that have failed, until it is clear if it cures them; so far {rescue}"
+    )
 
 
 def _canary(progress: Progress, settings: RolloutSettings) -> Waiting:

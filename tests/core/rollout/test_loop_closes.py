@@ -96,7 +96,7 @@ class Application:
 
 
 @contextmanager
-def application(endpoint: str, url: str, cache: Path) -> Iterator[Application]:
+def application(endpoint: str, url: str, cache: Path, **settings: str) -> Iterator[Application]:
     environment = {
         **os.environ,
         "OPENAI_BASE_URL": f"{url}/v1",
@@ -104,6 +104,7 @@ def application(endpoint: str, url: str, cache: Path) -> Iterator[Application]:
         "ARC_ENDPOINT": endpoint,
         "ARC_CACHE_DIR": str(cache),
         "ARC_METRICS_PORT": "0",
+        **settings,
     }
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM],
@@ -141,3 +142,39 @@ def test_a_failure_that_the_provider_invents_is_learned_and_prevented(tmp_path: 
     sent = [json.loads(each["body"]) for each in requests]
     others = [each for each in sent if each["model"] == "gpt-4o"]
     assert all(each["temperature"] == 0.2 for each in others)
+
+
+def test_where_calls_are_healed_it_is_learned_from_them_and_tried_on_them(tmp_path: Path) -> None:
+    """The application sees next to no error, and soon no call needs to be healed any more."""
+    with launch() as url, core(tmp_path / "data") as process:
+        space = Simulator(url).space("default")
+        space.rules([RULE])
+        state, failed, calls = "", 0, 0
+        with application(process.grpc_url, url, tmp_path / "cache", ARC_HEAL="1") as app:
+            while state != "active":
+                failed += sum(not app.call("risky") for _ in range(20))
+                calls += 20
+                assert app.call("plain")
+                shown = rest.get(process, "/api/v1/patterns")["patterns"]
+                state = shown[0]["state"] if shown else ""
+                assert calls < 6000, shown
+            app.until_protected(200)
+            before = len(space.requests())
+            for _ in range(40):
+                assert app.call("risky")
+            sent = [json.loads(each["body"]) for each in space.requests()[before:]]
+        history = rest.get(process, f"/api/v1/patterns/{shown[0]['name']}")["history"]
+        (group,) = rest.get(process, "/api/v1/failures")["failures"]
+        log = process.log
+    states = [each["to_state"] for each in history]
+    assert states == ["candidate", "shadow", "rescue", "canary", "active"]
+    (rescue,) = [each for each in history if each["from_state"] == "rescue"]
+    plain = rescue["evidence"]["control"]
+    assert plain["calls"] == plain["failed"] > 0
+    assert rescue["evidence"]["treated"]["failed"] == 0
+    # the plain retries of the rescue alone, of which a few may have come while Core decided
+    assert plain["failed"] <= failed <= 40
+    assert group["healed"] == group["count"] - failed
+    # a call that is held back is healed
+    assert len(sent) - 40 == sum("temperature" in each for each in sent) <= 8
+    assert "Traceback" not in log

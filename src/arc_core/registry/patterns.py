@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -32,6 +33,9 @@ class Patterns:
         self._database = database
         self._clock = clock
         self._committed = committed
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[int, tuple[PatternRecord, ...]]] = {}
+        """By project what `select` last read, and after which step of any pattern."""
 
     def add(
         self,
@@ -133,9 +137,16 @@ class Patterns:
 
     def select(self, project: str, state: State | None) -> list[PatternRecord]:
         """Return the patterns of a project, those of one state if it is given."""
-        conditions = () if state is None else (tables.pattern.c.state == state.value,)
         with self._database.transaction(Access.READ) as connection:
-            return [*steps.select_records(connection, project, *conditions)]
+            # before the patterns: what is read may only be newer
+            step = steps.newest(connection)
+            with self._lock:
+                kept = self._read.get(project)
+            if kept is None or kept[0] != step:
+                kept = step, tuple(steps.select_records(connection, project))
+                with self._lock:
+                    self._read[project] = kept
+        return [each for each in kept[1] if state is None or each.state is state]
 
     def count_moves(self, project: str, to: State, origin: State | None) -> int:
         """Return how often patterns have come to a state from `origin`, or any other."""

@@ -173,7 +173,7 @@ class Registry:
     def patterns(self, project: str, state: State | None = None) -> list[PatternRecord]:
         """Return all patterns of a project, or those in a state, in order of precedence.
 
-        The last one goes first.
+        The last one goes first. They are shared, and not to be changed.
         """
         return self._patterns.select(project, state)
 

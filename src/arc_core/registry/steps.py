@@ -94,6 +94,12 @@ def events(connection: Connection, project: str, name: str) -> list[Event]:
     ]
 
 
+def newest(connection: Connection) -> int:
+    """Return the number of the last step of any pattern; steps are committed in their order."""
+    found: int | None = connection.execute(select(func.max(_event.c.id))).scalar()
+    return found or 0
+
+
 def count_moves(connection: Connection, project: str, to: State, origin: State | None) -> int:
     """Return how often patterns of a project have come to a state from `origin`, or any other."""
     before = _event.c.from_state

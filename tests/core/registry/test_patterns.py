@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from arc_core.registry.errors import IllegalMoveError, RegistryError, UnknownPatternError
@@ -199,3 +201,17 @@ def test_patterns_of_one_state_can_be_listed(registry: Registry) -> None:
     assert [record.name for record in registry.patterns("p")] == ["b", "a", "c"]
     assert [record.name for record in registry.patterns("p", State.ACTIVE)] == ["b", "c"]
     assert registry.patterns("p", State.RETIRED) == []
+
+
+def test_what_is_listed_again_is_as_it_is_now(url: str, opened: Callable[..., Registry]) -> None:
+    """Also after steps of other processes, and after those of which Runtimes see nothing."""
+    here, there = opened(url), opened(url)
+    assert here.patterns("p") == []
+    there.add_pattern("p", hot("a"), author="learner", state=State.CANDIDATE)
+    assert [each.state for each in here.patterns("p")] == [State.CANDIDATE]
+    there.transition("p", "a", State.REJECTED, **WHO)
+    assert [each.state for each in here.patterns("p")] == [State.REJECTED]
+    here.add_pattern("q", hot("b"), author="ada")
+    assert [each.name for each in here.patterns("p")] == ["a"]
+    assert here.patterns("p", State.ACTIVE) == []
+    assert here.patterns("p", State.REJECTED) == here.patterns("p")

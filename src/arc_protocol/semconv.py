@@ -99,6 +99,7 @@ ARC_ERROR_MESSAGE = "arc.error.message"  # becomes the span's status, not an att
 ARC_FEEDBACK_OUTCOME = "arc.feedback.outcome"
 ARC_FEEDBACK_SOURCE = "arc.feedback.source"
 ARC_SESSION = "arc.session"
+ARC_TURN = "arc.turn"
 ARC_CONTENT_TRUNCATED = "arc.content.truncated"
 ARC_RUNTIME_VERSION = "arc.runtime.version"
 ARC_RUNTIME_ID = "arc.runtime.id"

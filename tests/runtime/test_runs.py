@@ -11,6 +11,7 @@ import pytest
 from opentelemetry import trace
 
 from arc_protocol.patterns.allocation import WHOLE, Allocation
+from arc_protocol.turns import Turn
 from core_stand_in import StandIn, pattern_set
 from runtime import Arc
 from runtime._link import forks
@@ -108,3 +109,44 @@ def test_the_calls_of_a_run_share_their_arm(
             expected = 1 if ALLOCATION.toss(unit) == "treated" else 1.5
             assert {sent[f"{number} {turn}"] for turn in range(3)} == {expected}
         assert set(sent.values()) == {1, 1.5}
+
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "look",
+            "parameters": {"type": "object", "properties": {"q": {"type": "string"}}},
+        },
+    }
+]
+
+
+def turn_of(span: Dict[str, Any]) -> Turn:
+    found = Turn.parse(span["arc.turn"])
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_calls_of_a_run_say_in_hashes_what_they_add(
+    capture: bool, start: Callable[..., Arc], core: StandIn, client: openai.OpenAI
+) -> None:
+    """Also where content stays at home; calls outside of runs say nothing."""
+    arc = start(endpoint=core.endpoint, capture_content=capture)
+
+    def ask(words: str) -> None:
+        client.chat.completions.create(
+            model="gpt-4o", messages=[{"role": "user", "content": words}], tools=TOOLS
+        )
+
+    with arc.session("run"):
+        for words in ("my secret", "my secret", "other"):
+            ask(words)
+    ask("my secret")
+    one, same, other, outside = spans(arc, core)
+    assert "arc.turn" not in outside
+    assert turn_of(one) == turn_of(same)
+    assert turn_of(one).news != turn_of(other).news
+    assert (turn_of(one).messages, turn_of(one).beginning) == (1, 1)
+    assert "secret" not in one["arc.turn"]

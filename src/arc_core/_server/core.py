@@ -21,6 +21,7 @@ from arc_core.collector.counters import Counters
 from arc_core.collector.grpc_service import trace_service
 from arc_core.collector.http_service import trace_route
 from arc_core.collector.intake import Intake
+from arc_core.collector.runs import RunWatch
 from arc_core.collector.writer import Writer
 from arc_core.config import Settings
 from arc_core.learner import Learner
@@ -73,7 +74,7 @@ async def serve(
         live.publish(batch)
         learner.stored(batch)
 
-    writer = Writer(store, counters, stored=stored)
+    writer = Writer(store, counters, look_at=RunWatch(store).note, stored=stored)
     gate = Gate(registry, demand_key=settings.keys_required)
     intake = Intake(writer, gate, counters)
     sync = PatternSync(registry, gate, signing_key=signing_key)

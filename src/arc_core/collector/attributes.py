@@ -30,7 +30,7 @@ Attribute = tuple[int, Any, Any]
 
 _LONGEST = 256
 _MOST = 16 * 1024
-_UNIQUE = frozenset((semconv.RESPONSE_ID, semconv.ARC_INTERCEPTION_DURATION))
+_UNIQUE = frozenset((semconv.RESPONSE_ID, semconv.ARC_INTERCEPTION_DURATION, semconv.ARC_TURN))
 """Not worth remembering."""
 _CONTENT = {name.encode(): name for name in CONTENT}
 _LONGEST_RESOURCE = 4096

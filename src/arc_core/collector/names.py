@@ -52,6 +52,7 @@ CURRENT = _at(
         semconv.ARC_FIX_FIELDS: ("fix_fields", values.texts),
         semconv.ARC_FIX_DIFF: ("fix_diff", values.long_text),
         semconv.ARC_REQUEST: ("request", values.long_text),
+        semconv.ARC_TURN: ("turn", values.text),
         semconv.ARC_FAILURE_KINDS: ("failure_kinds", values.texts),
         semconv.ARC_ROLLOUT_ID: ("rollout_id", values.text),
         semconv.ARC_ROLLOUT_STAGE: ("rollout_stage", values.text),

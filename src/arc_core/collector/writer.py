@@ -57,12 +57,12 @@ class Limits:
     """What senders are told when the disk is full."""
 
 
-Rows = Sequence[Sequence[Any]]
+Rows = Sequence[list[Any]]
 """Call records, each with its values in the order of `COLUMNS`."""
 
 
 class _Request:
-    __slots__ = ("arrived_at", "feedback", "rows", "size", "stored")
+    __slots__ = ("arrived_at", "feedback", "looked_at", "rows", "size", "stored")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class _Request:
         self.rows = rows
         self.feedback = feedback
         self.size = size
+        self.looked_at = False
         self.arrived_at = loop.time()
         self.stored: asyncio.Future[None] = loop.create_future()
 
@@ -91,9 +92,14 @@ class Writer:
         counters: Counters,
         limits: Limits | None = None,
         *,
+        look_at: Callable[[Rows], None] = lambda rows: None,
         stored: Callable[[CallBatch], None] = lambda batch: None,
     ) -> None:
-        """`stored` is given each batch once it is in the store, in a thread."""
+        """`look_at` may complete records before they are stored, once for each request.
+
+        `stored` is given each batch once it is in the store. Both are called in a thread.
+        """
+        self._look_at = look_at
         counters.waiting_calls.set_function(lambda: self._rows)
         counters.waiting_bytes.set_function(lambda: self._bytes)
         self._store = store
@@ -249,6 +255,10 @@ class Writer:
         return None
 
     def _insert_now(self, group: Sequence[_Request]) -> None:
+        for request in group:
+            if not request.looked_at:
+                request.looked_at = True
+                self._look(request.rows)
         batch = CallBatch()
         rows = chain.from_iterable(request.rows for request in group)
         batch.columns = [list(column) for column in zip(*rows)] or batch.columns
@@ -259,6 +269,12 @@ class Writer:
             self._stored(batch)
         except Exception:  # the calls are stored, whoever else wanted to know
             _logger.exception("Stored calls could not be shown.")
+
+    def _look(self, rows: Rows) -> None:
+        try:
+            self._look_at(rows)
+        except Exception:  # they are stored, whatever may be seen in them
+            _logger.exception("Calls could not be looked at as parts of their runs.")
 
     def _put_in_order(self, batch: CallBatch) -> None:
         """See to it that what appears in the store later was received later.

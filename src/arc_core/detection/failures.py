@@ -13,9 +13,6 @@ from arc_core.model.calls import HEALED
 from arc_protocol.cures.facts import ErrorFacts, opened
 from arc_protocol.cures.kinds import ERROR, INVALID_REQUEST, error_kind
 
-RUN_KINDS = frozenset({"repeated_tool_call"})
-"""Kinds of failures that concern a whole agent run rather than one of its calls."""
-
 
 class Failed(NamedTuple):
     """What a call record says of how the call failed."""

@@ -109,6 +109,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("rollout_probability", Kind.NUMBER, "of being treated, from 0 to 1", nullable=True),
     Column("rollout_unit", Kind.TEXT, "run that was assigned as a whole, a hash; empty: the call"),
     Column("heal_outcome", Kind.NAME, "healed: its error was that of a first attempt; failed; ..."),
+    Column("turn", Kind.TEXT, "what it added to its agent run, in hashes; a JSON object, or empty"),
     Column("attributes", Kind.TEXT, "everything else, a JSON object"),
     Column("request", Kind.TEXT, "the request without its words, a JSON object; empty: unknown"),
     Column("body", Kind.TEXT, "what was said, a JSON object; empty when not captured"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from arc_core.detection.failures import RUN_KINDS
+from arc_core.detection.runs import RUN_KINDS
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.assignment_test import AssignmentTest, Direction
 from arc_core.rollout.baseline import Baseline

@@ -10,7 +10,7 @@ from arc_core.model.calls import LATEST_TIME
 from arc_protocol.errors import ArcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from arc_core.model.calls import CallBatch
 
@@ -203,6 +203,14 @@ class CallStore(Protocol):
 
     def feedback_counts(self, project: str, since: datetime, until: datetime) -> Row:
         """Return good, bad, neither, and unknown: how much of all has no call."""
+
+    def turns(self, project: str, runs: Sequence[str], since_s: float, limit: int) -> list[Row]:
+        """Return what the latest calls of agent runs added to them, each run's as they arrived.
+
+        `runs` are sessions or traces, `since_s` is Unix time, `limit` is per run. Fields are
+        trace_id, span_id, session, turn and failure_kinds; a call that was received twice may be
+        there twice.
+        """
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""

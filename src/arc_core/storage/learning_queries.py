@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from arc_core.storage.call_store import microseconds, position
@@ -9,7 +10,7 @@ from arc_core.storage.queries import SETTINGS, Conditions, Question, field
 from arc_core.storage.schema import CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 _SEARCHED = 1_000_000
@@ -40,6 +41,7 @@ OUTCOME = (
     *("duration_ms", "first_chunk_ms", "input_tokens", "output_tokens", "cached_tokens"),
 )
 PLACE = fields("start_time", "trace_id", "span_id")
+TURN = fields("received_at", "trace_id", "span_id", "session", "turn", "failure_kinds")
 
 
 def failing(database: str, project: str, signature: str, since: datetime, limit: int) -> Question:
@@ -137,5 +139,37 @@ SELECT * FROM (
 {beyond}
 ORDER BY received_at, span_id
 LIMIT {limit}{SETTINGS}""",
+        where.parameters,
+    )
+
+
+def turns(
+    database: str, project: str, by: str, runs: Sequence[str], since_s: float, limit: int
+) -> Question:
+    """Ask what the latest calls of agent runs added to them, in the order of their arrival.
+
+    `by` is the column that says which run it is: session, or trace_id where there is no session.
+    """
+    where = Conditions(project)
+    where.add("calls.turn != ''")
+    where.add(
+        "calls.received_at >= fromUnixTimestamp64Micro({since:Int64})",
+        since=max(0, int(since_s * 1e6)),
+    )
+    if by == "trace_id":
+        where.add("calls.session = ''")
+    # one parameter, as servers take few hundred
+    listed = "SELECT arrayJoin(JSONExtract({runs:String}, 'Array(String)'))"
+    where.add(f"calls.{by} IN ({listed})", runs=json.dumps(list(runs)))
+    return (
+        f"""
+SELECT trace_id, span_id, session, turn, failure_kinds
+FROM (
+ SELECT {TURN}
+ FROM {database}.calls AS calls {where}
+ ORDER BY calls.received_at DESC, calls.span_id DESC
+ LIMIT {limit} BY calls.{by}
+)
+ORDER BY received_at, span_id{SETTINGS}""",
         where.parameters,
     )

@@ -61,7 +61,8 @@ SETTINGS index_granularity = 512, {_SETTINGS}{{settings}};
 CREATE TABLE IF NOT EXISTS {{database}}.calls (
  {_columns(CALLS)},
  INDEX by_id (trace_id, span_id) TYPE bloom_filter(0.01) GRANULARITY 1,
- INDEX by_arrival received_at TYPE minmax GRANULARITY 1
+ INDEX by_arrival received_at TYPE minmax GRANULARITY 1,
+ INDEX by_session session TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (project, start_time, trace_id, span_id)
@@ -120,9 +121,14 @@ ALTER TABLE {{database}}.calls
  ADD INDEX IF NOT EXISTS by_reply response_id TYPE bloom_filter(0.01) GRANULARITY 1
 """
 
+_ADD_TURNS = f"""
+ALTER TABLE {{database}}.calls {_added("turn", after="heal_outcome")},
+ ADD INDEX IF NOT EXISTS by_session session TYPE bloom_filter(0.01) GRANULARITY 1
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS),
-    _ADD_FEEDBACK,
+    *(_ADD_FEEDBACK, _ADD_TURNS),
 )
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`

@@ -24,7 +24,7 @@ from arc_core.storage.migrations import migrate
 from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from arc_core.model.calls import CallBatch
     from arc_core.storage.engine import Engine
@@ -142,6 +142,15 @@ class SqlCallStore:
         database = self._engine.database
         (row,) = self._rows(feedback_queries.counts(database, project, since, until))
         return row
+
+    def turns(self, project: str, runs: Sequence[str], since_s: float, limit: int) -> list[Row]:
+        """Return what the latest calls of agent runs added to them."""
+        found: list[Row] = []
+        for by in ("session", "trace_id"):
+            # each has an index of its own, of which a condition with both would use none
+            asked = (self._engine.database, project, by, runs, since_s, limit)
+            found += self._rows(learning_queries.turns(*asked))
+        return found
 
     def info(self) -> StoreInfo:
         """Return what is stored where."""

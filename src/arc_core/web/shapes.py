@@ -117,7 +117,7 @@ _KINDS = {
     calls.Kind.NAMES: TEXT.listed(),
     calls.Kind.INTEGERS: INTEGER.listed(),
 }
-_STORED_JSON = ("fix_diff", "attributes", *calls.LARGE)
+_STORED_JSON = ("fix_diff", "turn", "attributes", *calls.LARGE)
 
 
 def _of_column(column: calls.Column) -> Out:

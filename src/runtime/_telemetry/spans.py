@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 
 from arc_protocol import semconv
+from arc_protocol.turns import turn
 from runtime._telemetry import changes
 from runtime._telemetry.description import Description
 from runtime._telemetry.tracer import current_span_context
@@ -39,6 +40,10 @@ def encode(
     recorded = changes.recorded(call.body)
     if recorded is not None:
         attributes[semconv.ARC_REQUEST] = recorded
+    if parent is not None or semconv.ARC_SESSION in attributes:  # part of a run
+        added = turn(description.content)
+        if added is not None:
+            attributes[semconv.ARC_TURN] = added.to_json()
     span = Span(
         trace_id=trace_id,
         span_id=span_id,

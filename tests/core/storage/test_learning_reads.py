@@ -127,3 +127,27 @@ def test_outcomes_come_as_they_were_received_and_can_be_taken_up_again(store: Ca
     store.insert(batch(later, again), token="more")
     assert spans(store.outcomes(PROJECT, ROLLOUT, after)) == spans([later])
     assert store.outcomes("other", ROLLOUT) == []
+
+
+def test_the_latest_turns_of_runs_come_in_the_order_of_arrival(store: CallStore) -> None:
+    """By session where there is one, otherwise by trace; each run on its own."""
+    trace = f"{7:032x}"
+    calls = [
+        record(received_at=NOW + number * SECOND, turn=f'{{"n": {number}}}', **run)
+        for number, run in enumerate([{"session": "s"}, {"trace_id": trace}] * 3)
+    ]
+    others = [
+        record(session="s", trace_id=trace, project="other", turn="{}"),
+        record(session="s", trace_id=trace),
+        record(session="t", trace_id=trace, turn="{}"),
+        record(session="s", trace_id=trace, turn="{}", received_at=NOW - DAY),
+    ]
+    store.insert(batch(*calls, *others), token="a")
+    found = store.turns(PROJECT, ["s", trace], NOW / 1e6 - 3600, 2)
+    assert spans(found) == spans(calls[2::2] + calls[3::2])
+    assert found[0] == {
+        name: calls[2][name] for name in ("trace_id", "span_id", "session", "turn", "failure_kinds")
+    }
+    assert spans(store.turns(PROJECT, [trace], NOW / 1e6 - 3600, 9)) == spans(calls[1::2])
+    assert store.turns(PROJECT, [f"run {number}" for number in range(2500)], 0, 9) == []
+    assert store.turns(PROJECT, [], 0, 9) == []

@@ -119,6 +119,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("memory_mb", 1024, _positive, "limit of the embedded call store"),
     Setting("approval", "auto", _approval, "manual: learned patterns wait for a person's yes"),
     Setting("learn_interval", 5.0, _seconds, "failures and trials are looked at this often, in s"),
+    Setting("max_learned", 50, _positive, "so many learned patterns of a project change calls"),
     Setting("require_key", None, _switch, "1: API keys on loopback as well"),
     Setting("tls_cert", None, _file, "PEM file of the certificate chain: TLS on both ports"),
     Setting("tls_key", None, _file, "PEM file of the certificate's private key"),
@@ -144,6 +145,7 @@ class Settings:
     approval: str
     learn_interval: float
     """Seconds."""
+    max_learned: int
     require_key: bool | None
     tls_cert: Path | None
     tls_key: Path | None

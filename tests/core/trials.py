@@ -10,7 +10,8 @@ from typing import Any
 
 from arc_core.registry.lifecycle import State
 from arc_core.registry.registry import Registry
-from arc_core.rollout.controller import LEARNER, Controller
+from arc_core.rollout.controller import Controller
+from arc_core.rollout.room import LEARNER
 from arc_core.storage import CallStore
 from arc_protocol.patterns.allocation import WHOLE
 from core.call_records import batch, record

@@ -27,6 +27,7 @@ from arc_core.config import Settings
 from arc_core.learner import Learner
 from arc_core.model.calls import CallBatch
 from arc_core.registry.registry import Registry
+from arc_core.rollout.settings import RolloutSettings
 from arc_core.storage import CallStore
 from arc_core.sync import PatternSync
 from arc_core.web import Context, LiveCalls, create_app
@@ -63,11 +64,13 @@ async def serve(
     PlatformCollector(registry=metrics)
     counters = Counters(metrics)
     live = LiveCalls()
+    rollout = RolloutSettings(most_active=settings.max_learned)
     learner = Learner(
         store,
         registry,
         interval_s=settings.learn_interval,
         manual=settings.approval == "manual",
+        rollout=rollout,
     )
 
     def stored(batch: CallBatch) -> None:
@@ -87,6 +90,7 @@ async def serve(
         metrics=metrics,
         unready=lambda: _unready(store, registry, ended),
         gate=gate,
+        rollout=rollout,
         routes=[trace_route(intake)],
     )
     http = HttpServer(create_app(context), settings)

@@ -15,6 +15,7 @@ from arc_core.learner.proposals import Proposals
 from arc_core.model.calls import CallBatch
 from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import Controller
+from arc_core.rollout.settings import RolloutSettings
 from arc_core.storage import CallStore
 
 _logger = logging.getLogger("arc.core.learner")
@@ -47,6 +48,7 @@ class Learner:
         *,
         interval_s: float,
         manual: bool,
+        rollout: RolloutSettings | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> None:
         """It works when something was stored, and every `interval_s` seconds.
@@ -59,7 +61,7 @@ class Learner:
         self._clock = clock
         self._news = News()
         self._proposals = Proposals(store, registry, manual=manual, clock=clock)
-        self._controller = Controller(store, registry, manual=manual, clock=clock)
+        self._controller = Controller(store, registry, rollout, manual=manual, clock=clock)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arc-learner", daemon=True)
         self._whole_at = 0.0

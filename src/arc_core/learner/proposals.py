@@ -16,8 +16,8 @@ from arc_core.learning import Candidate, Example, Trial, learn, trial
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
-from arc_core.rollout.controller import LEARNER
 from arc_core.rollout.overlap import matches, overlap
+from arc_core.rollout.room import LEARNER
 from arc_core.storage import CallStore, Row
 from arc_protocol import cures
 from arc_protocol.cures.kinds import TRANSIENT

@@ -10,6 +10,7 @@ from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import runs_of
 from arc_core.rollout.decisions import Step
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.room import CHANGES_CALLS, LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import allocation
 
@@ -24,12 +25,20 @@ def proposal(registry: Registry, record: PatternRecord) -> Step | None:
 
 
 def approve(
-    registry: Registry, project: str, name: str, *, author: str, reason: str
+    registry: Registry,
+    project: str,
+    name: str,
+    *,
+    author: str,
+    reason: str,
+    settings: RolloutSettings | None = None,
 ) -> PatternRecord:
     """Take the step that the evidence proposes for a pattern.
 
-    Raises `UnknownPatternError`, or `IllegalMoveError` if nothing is proposed.
+    Raises `UnknownPatternError`, or `IllegalMoveError` if nothing is proposed, or if as many
+    learned patterns change calls as may.
     """
+    settings = settings or RolloutSettings()
     record = registry.pattern(project, name)
     kept = registry.progress(project, name)
     step = proposal(registry, record)
@@ -37,6 +46,11 @@ def approve(
         raise IllegalMoveError(
             f'Pattern "{name}" is {record.state.value} and waits for no approval.'
         )
+    begins = record.state not in CHANGES_CALLS and step.to in CHANGES_CALLS
+    if begins and record.author == LEARNER:
+        full = crowded(registry.patterns(project), name, settings.most_active)
+        if full is not None:
+            raise IllegalMoveError(f'Pattern "{name}" has to wait: {full}, as many as may be.')
     now = datetime.now(timezone.utc)
     progress = Progress.from_json(kept)
     return registry.transition(
@@ -47,7 +61,7 @@ def approve(
         reason=reason or f"approved: {step.reason}",
         evidence=progress.summary(),
         allocation=allocation(
-            *(step.to, step.share, now, RolloutSettings()), runs_of=runs_of(record, progress)
+            *(step.to, step.share, now, settings), runs_of=runs_of(record, progress)
         ),
         seen=record,
     )

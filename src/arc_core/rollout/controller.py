@@ -18,6 +18,7 @@ from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.overlap import overlap
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.room import LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import LEASED, allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
@@ -29,8 +30,6 @@ _logger = logging.getLogger("arc.core.rollout")
 
 AUTHOR = "rollout"
 """Who takes the steps, in the history."""
-LEARNER = "learner"
-"""Who writes the patterns that are tried without anybody's doing."""
 
 _PERIOD = timedelta(days=7)
 """Recorded calls so old still tell whether two patterns concern the same ones."""
@@ -158,24 +157,22 @@ class Controller:
 
     def _facts(self, record: PatternRecord, progress: Progress) -> Facts:
         learned, early = record.author == LEARNER, record.state in _EARLY
-        waits = record.state is State.SHADOW
         return Facts(
             now_us=self._now_us(),
-            obstacle=self._obstacle(record, progress) if waits else None,
+            obstacle=self._obstacle(record, progress),
             rescuers=self._fleet.rescuers(record.project) if early else 0,
             unfit=self._fleet.unfit(record) if learned else None,
         )
 
     def _obstacle(self, record: PatternRecord, progress: Progress) -> str | None:
-        """Say why the coin cannot be tossed for a pattern now."""
-        others = [
-            each
-            for each in self._registry.patterns(record.project)
-            if each.name != record.name and each.author == LEARNER
-        ]
-        busy = sum(each.state in (*_RUNNING, State.ACTIVE) for each in others)
-        if busy >= self._settings.most_active:
-            return f"{busy} learned patterns are in force or on trial"
+        """Say why a pattern cannot begin to change calls now, by a trial or since it is back."""
+        if record.state not in (State.SHADOW, State.DORMANT) or record.author != LEARNER:
+            return None
+        patterns = self._registry.patterns(record.project)
+        full = crowded(patterns, record.name, self._settings.most_active)
+        if full is not None or record.state is State.DORMANT:
+            return full
+        others = [each for each in patterns if each.name != record.name and each.author == LEARNER]
         running = [each for each in others if each.state in _RUNNING]
         if running:
             mine = Pattern.parse(record.document)

@@ -21,7 +21,7 @@ class Facts:
 
     now_us: int
     obstacle: str | None = None
-    """Why no trial can begin now; None when it can."""
+    """Why the pattern cannot begin to change calls now; None when it can."""
     rescuers: int = 0
     """Runtimes that are connected and send failed calls again."""
     unfit: str | None = None
@@ -181,6 +181,8 @@ def _active(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
 
 def _dormant(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step | None:
     if progress.rise is not None and progress.rise.reaches(settings.relapse):
+        if facts.obstacle is not None:
+            return None
         return Step(State.ACTIVE, 1.0 - settings.holdback, "the failure is back")
     quiet_days = (facts.now_us - progress.quiet_since_us) / _DAY_US
     if quiet_days >= settings.quiet_days:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from arc_core.rollout.settings import RolloutSettings
 from arc_core.web.live import LiveCalls
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Context:
     """Says in a sentence why Core cannot take calls now; None when it can. May block."""
     gate: Gate
     """Tells who calls."""
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
     routes: Sequence[BaseRoute] = ()
     """Further routes, which look after keys themselves."""
     now: Callable[[], datetime] = _now

@@ -182,6 +182,23 @@ def test_a_dormant_pattern_is_retired_after_a_long_quiet(world: Make) -> None:
     assert each.state() is State.RETIRED
 
 
+def test_a_dormant_pattern_comes_back_only_where_there_is_room(world: Make) -> None:
+    """Another one has taken its place meanwhile."""
+    each = world(settings=RolloutSettings(holdback=0.2, most_active=1))
+    each.learned()
+    each.run_until(cured(1.0), State.ACTIVE, at_most=60)
+    each.run_until(cured(0.0), State.DORMANT, at_most=4000, batch=100)
+    each.learned("other")
+    assert each.state("other") is State.CANARY
+    for _ in range(200):
+        each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.DORMANT
+    each.registry.transition(PROJECT, "other", State.ROLLED_BACK, author="ada", reason="r")
+    each.controller.run(PROJECT)
+    assert each.state() is State.ACTIVE
+
+
 def test_a_fix_that_the_provider_comes_to_refuse_is_withdrawn(world: Make) -> None:
     """The value that it sets is no longer taken, while calls without it succeed."""
     each = world()
@@ -332,6 +349,18 @@ def test_there_are_never_too_many_learned_patterns(world: Make) -> None:
     each = world(settings=RolloutSettings(most_active=1))
     each.learned("one")
     each.learned("two")
+    assert (each.state("one"), each.state("two")) == (State.CANARY, State.SHADOW)
+
+
+def test_room_is_kept_also_by_those_who_approve(world: Make) -> None:
+    """Two patterns were proposed while there was room for one."""
+    few = RolloutSettings(most_active=1)
+    each = world(manual=True, settings=few)
+    each.learned("one")
+    each.learned("two")
+    approve(each.registry, PROJECT, "one", author="ada", reason="", settings=few)
+    with pytest.raises(IllegalMoveError, match="1 learned patterns are in force or on trial"):
+        approve(each.registry, PROJECT, "two", author="ada", reason="", settings=few)
     assert (each.state("one"), each.state("two")) == (State.CANARY, State.SHADOW)
 
 

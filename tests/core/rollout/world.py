@@ -12,7 +12,8 @@ from typing import Any
 
 from arc_core.registry.lifecycle import PUBLISHED, State
 from arc_core.registry.registry import Registry
-from arc_core.rollout.controller import AUTHOR, LEARNER, Controller
+from arc_core.rollout.controller import AUTHOR, Controller
+from arc_core.rollout.room import LEARNER
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.storage.call_store import position
 from arc_protocol.patterns.allocation import WHOLE, Allocation

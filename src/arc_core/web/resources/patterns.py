@@ -126,7 +126,10 @@ def _move(context: Context, ask: Ask) -> Any:
 
 def _approve(context: Context, ask: Ask) -> Any:
     approved = approve(
-        context.registry, ask.project, ask["name"], author=ask.author, reason=ask["reason"]
+        *(context.registry, ask.project, ask["name"]),
+        author=ask.author,
+        reason=ask["reason"],
+        settings=context.rollout,
     )
     return PATTERN.show(approved)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any, Dict, List, Sequence
 
@@ -12,6 +13,7 @@ from arc_cli.core_client import CoreClient
 from arc_cli.layout import clean, moment, percent, size, span, table
 
 _MINUTES = 5
+_OUT_OF_FORCE = ("disabled", "refused")
 _COUNTED = ("calls", "failures", "fixed", "healed")
 
 
@@ -36,7 +38,12 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
         print(json.dumps({"info": info, "recent": recent, "runtimes": runtimes}, indent=2))
         return 0
     print(
-        *_of_core(core.url, info), *_of_calls(recent), "", *_of_runtimes(info, runtimes), sep="\n"
+        *_of_core(core.url, info),
+        *_of_calls(recent),
+        *_of_verdicts(runtimes),
+        "",
+        *_of_runtimes(info, runtimes),
+        sep="\n",
     )
     return 0
 
@@ -63,6 +70,20 @@ def _of_calls(recent: Dict[str, int]) -> List[str]:
         f"  traffic   {calls / _MINUTES:.1f} calls/min, {failures} failed "
         f"({percent(failures, calls)}), {recent['fixed']} fixed, {recent['healed']} healed; "
         f"last {_MINUTES} min"
+    ]
+
+
+def _of_verdicts(runtimes: List[Dict[str, Any]]) -> List[str]:
+    """Say which patterns are not in force somewhere, and in how many of the Runtimes."""
+    counts = Counter(
+        (verdict["state"], name)
+        for each in runtimes
+        for name, verdict in each["verdicts"].items()
+        if verdict["state"] in _OUT_OF_FORCE
+    )
+    return [
+        f"  {state:9} {clean(name)}, in {count} of {len(runtimes)} Runtimes"
+        for (state, name), count in sorted(counts.items())
     ]
 
 

@@ -18,6 +18,7 @@ from typing import (
 )
 
 from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, RUN, SHADOW, TREATED
+from arc_protocol.patterns.checks import EvaluationError
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
 
@@ -41,6 +42,12 @@ Decide = Callable[[Mapping[str, Any], Run], Optional["Decision"]]
 
 _WEIGHT = {SHADOW: 0, ACTIVE: 1, RESCUE: 2, CANARY: 3}
 """What comes first when several trials match a call, by stage."""
+
+
+class Fault(str):
+    """The reason of a failure for which the pattern is to blame, not what the request holds."""
+
+    __slots__ = ()
 
 
 class Assignment(NamedTuple):
@@ -243,4 +250,5 @@ def _compile_trial(
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    said = str(error) or type(error).__name__
+    return said if isinstance(error, EvaluationError) else Fault(said)

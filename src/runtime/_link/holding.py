@@ -59,7 +59,7 @@ class Held(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A pattern that is not in force as it was offered."""
+    """A pattern that is not in force as it was offered, or not any more."""
 
     revision: int
     digest: str
@@ -82,11 +82,13 @@ class Holding(NamedTuple):
     """In order of precedence: later ones go first."""
     refused: Mapping[str, Refused] = {}
     signed: Optional[Signed] = None
+    disabled: Mapping[str, Refused] = {}
+    """What is held and was switched off in this process, as it made Arc stumble."""
 
     @property
     def patterns(self) -> List[Pattern]:
         """The patterns in force."""
-        return [held.pattern for held in self.held.values()]
+        return [held.pattern for name, held in self.held.items() if name not in self.disabled]
 
 
 def adopt(
@@ -116,7 +118,17 @@ def adopt(
             if own is not None:
                 held[entry.name] = own
         between()
-    return Holding(before.policy, offered_id, held, refused, signed)
+    off = still_disabled(before, held)
+    return Holding(before.policy, offered_id, held, refused, signed, off)
+
+
+def still_disabled(before: Holding, held: Mapping[str, Held]) -> Dict[str, Refused]:
+    """Return what stays switched off of the patterns that are held now: until a new revision."""
+    return {
+        name: disabled._replace(digest=held[name].entry.digest)
+        for name, disabled in before.disabled.items()
+        if name in held and held[name].entry.revision == disabled.revision
+    }
 
 
 def judge_again(

@@ -5,8 +5,21 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, NamedTuple, Optional
+from collections import Counter
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
+from arc_protocol.patterns import Origin
+from arc_protocol.patterns.decision import Failure, Fault
 from runtime._guard import Guard
 from runtime._link import forks
 from runtime._link.shelf import Shelf
@@ -20,6 +33,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("arc")
 
 _IDLE_S = 1.0
+_STUMBLES = 5
+"""Calls on which a pushed pattern may fail until it is switched off."""
+_MAX_REASON = 300
 _END_WITHIN_S = 0.25
 _SETTINGS = (
     "endpoint",
@@ -78,6 +94,7 @@ class Link:
         self._applied: Any = None
         self._called = False
         self._explained = False
+        self._stumbles: Counter[Tuple[str, int]] = Counter()
         self._session: Optional[Session] = None
         self._thread: Optional[threading.Thread] = None
 
@@ -88,9 +105,12 @@ class Link:
         return LinkState(
             state=session.state if session is not None else "off",
             version=holding.id.version if holding.id is not None else 0,
-            patterns=len(holding.held),
+            patterns=len(holding.patterns),
             stale=bool(holding.held) and not confirmed,
-            refused={name: refused.reason for name, refused in holding.refused.items()},
+            refused={
+                name: refused.reason
+                for name, refused in {**holding.disabled, **holding.refused}.items()
+            },
         )
 
     def called(self) -> None:
@@ -98,6 +118,25 @@ class Link:
         self._called = True
         if self._session is not None:
             self._session.called()
+
+    def stumbled(self, failures: Iterable[Failure]) -> None:
+        """Take note of patterns that a call could not be matched with, or fixed by.
+
+        A pushed one that makes Arc stumble again and again is switched off in this process.
+        """
+        for pattern, reason in failures:
+            if pattern.origin is not Origin.PUSHED or not isinstance(reason, Fault):
+                continue
+            name, revision = which = pattern.name, pattern.revision
+            self._stumbles[which] += 1
+            why = f"It has failed on {_STUMBLES} calls, the last time as: {reason}"[:_MAX_REASON]
+            if self._stumbles[which] == _STUMBLES and self._shelf.disable(name, revision, why):
+                _logger.warning(
+                    "The pushed pattern %s, revision %d, is switched off in this process. %s",
+                    name,
+                    revision,
+                    why,
+                )
 
     def pump(self) -> float:
         """See that the thread is as it should be; return the seconds until the next time."""
@@ -139,6 +178,7 @@ class Link:
         self._session = self._thread = None
         self._applied = None
         self._called = False
+        self._stumbles.clear()
         self._shelf.forget()
 
     def _explain_greenlets(self) -> None:

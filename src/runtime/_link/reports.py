@@ -94,9 +94,20 @@ def _verdicts(holding: Holding, overridden: Iterable[str]) -> List[sync_pb2.Verd
         )
         for name, refused in holding.refused.items()
     ]
+    verdicts += [
+        sync_pb2.Verdict(
+            name=name,
+            revision=disabled.revision,
+            digest=disabled.digest,
+            state=sync_pb2.Verdict.DISABLED,
+            reason=disabled.reason,
+        )
+        for name, disabled in holding.disabled.items()
+        if name not in holding.refused
+    ]
     for name in overridden:
         held = holding.held.get(name)
-        if held is not None and name not in holding.refused:
+        if held is not None and name not in {**holding.refused, **holding.disabled}:
             verdicts.append(
                 sync_pb2.Verdict(
                     name=name,

@@ -59,7 +59,7 @@ class Session:
         self._over = False
         self._judged = 0
         self._stream: Optional[Stream] = None
-        self._told_overridden: Any = None
+        self._told: Any = None
         self._welcomed_at = 0.0
         self._retry_after_s: Optional[float] = None
         self._why = ""
@@ -98,14 +98,14 @@ class Session:
             self._wake.set()
 
     def watch(self) -> None:
-        """End a stream that has gone silent, and tell Core of patterns overridden meanwhile."""
+        """End a stream that has gone silent, and tell Core what is out of force meanwhile."""
         stream = self._stream
         if stream is None:
             return
         if stream.silent:
             _logger.debug("Nothing comes from %s any more: connecting again.", self._endpoint)
             stream.end()
-        elif self.confirmed and self._shelf.overridden() != self._told_overridden:
+        elif self.confirmed and self._out_of_force() != self._told:
             self._report(stream)
 
     def _wait(self, delay_s: Optional[float]) -> None:
@@ -216,9 +216,13 @@ class Session:
             )
 
     def _report(self, stream: Stream) -> None:
-        self._told_overridden = self._shelf.overridden()
-        stream.send(reports.applied(self._shelf.holding, self._told_overridden))
+        self._told = self._out_of_force()
+        stream.send(reports.applied(self._shelf.holding, self._shelf.overridden()))
         self.confirmed = True
+
+    def _out_of_force(self) -> Any:
+        """Return what this process itself has put out of force."""
+        return self._shelf.overridden(), self._shelf.holding.disabled
 
     def _ended_well(self) -> float:
         self._lost()

@@ -9,7 +9,16 @@ from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
 from runtime._link import trust
 from runtime._link.disk import LastGood
-from runtime._link.holding import Entry, Holding, SetId, Signed, adopt, judge_again
+from runtime._link.holding import (
+    Entry,
+    Holding,
+    Refused,
+    SetId,
+    Signed,
+    adopt,
+    judge_again,
+    still_disabled,
+)
 from runtime._patterns import PatternRegistry
 
 Between = Callable[[], None]
@@ -60,7 +69,9 @@ class Shelf:
             elif self.holding.policy != policy:
                 held = [held.entry for held in self.holding.held.values()]
                 signed = self.holding.signed
-                self._put(judge_again(held, policy, between)._replace(signed=signed))
+                judged = judge_again(held, policy, between)
+                off = still_disabled(self.holding, judged.held)
+                self._put(judged._replace(signed=signed, disabled=off))
 
     def clear(self) -> None:
         """Take everything out of force; what is on disk stays there."""
@@ -83,6 +94,16 @@ class Shelf:
             self._put(after)
             self._keep()
             return (after.held, after.refused) != (before.held, before.refused)
+
+    def disable(self, name: str, revision: int, reason: str) -> bool:
+        """Switch a pushed pattern off in this process; False if it is not in force any more."""
+        with self._lock:
+            held = self.holding.held.get(name)
+            if held is None or held.entry.revision != revision or name in self.holding.disabled:
+                return False
+            off = {name: Refused(revision, held.entry.digest, reason)}
+            self._put(self.holding._replace(disabled={**self.holding.disabled, **off}))
+            return True
 
     def confirm(self, current: SetId) -> bool:
         """Take over how Core names what is in force; False if that is something else."""

@@ -80,7 +80,9 @@ class Metrics:
         )
         self._linked = Gauge("arc_link_up", "1 while Core can push patterns", registry=registry)
         self._refused = Gauge(
-            "arc_patterns_refused", "Pushed patterns that were refused", registry=registry
+            "arc_patterns_refused",
+            "Pushed patterns that were refused or switched off",
+            registry=registry,
         )
 
     def observe(self, call: FinishedCall, attributes: Mapping[str, Any]) -> None:

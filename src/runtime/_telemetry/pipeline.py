@@ -211,6 +211,8 @@ class Pipeline:
         except Exception as fault:  # the call is told of, whatever is in its reply
             self._guard.caught("detection", fault)
         self._metrics.observe(call, description.attributes)
+        if call.decision is not None and call.decision.errors:
+            self.link.stumbled(call.decision.errors)
         ids = None
         try:
             ids = tracer.record(description, capture_content=tracer.captures_content())

@@ -158,7 +158,8 @@ def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> N
     digest = core.ask("/api/v1/info").json["pattern_set"]["digest"]
     refused = Verdict(revision=1, digest="d", state="refused", reason="the policy says no")
     core.runtime("a", service="a", set_digest=digest, verdicts={"hot": refused})
-    core.runtime("b", service="b", set_version=7, set_digest="older")
+    off = Verdict(revision=1, digest="d", state="disabled", reason="It has failed on 5 calls")
+    core.runtime("b", service="b", set_version=7, set_digest="older", verdicts={"hot": off})
     core.runtime("c", service="c", set_version=0, set_digest="")
     core.runtime("d", service="gone", connected=False)
     lines = arc("status").out.splitlines()
@@ -167,6 +168,9 @@ def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> N
     rows = [line.split() for line in lines if line.split()[1:3] == ["laptop", "7"]]
     assert [(row[0], row[4]) for row in rows] == [("a", "current"), ("b", "version"), ("c", "none")]
     assert "    hot, revision 1, is refused: the policy says no" in lines
+    assert "    hot, revision 1, is disabled: It has failed on 5 calls" in lines
+    assert "  refused   hot, in 1 of 3 Runtimes" in lines
+    assert "  disabled  hot, in 1 of 3 Runtimes" in lines
     assert "gone" not in "".join(lines)
     told = arc("status", "--json").json
     assert [each["service"] for each in told["runtimes"]] == ["a", "b", "c"]

@@ -166,7 +166,7 @@ def test_a_runtime_that_comes_back_is_not_sent_what_it_has() -> None:
 
 
 def test_verdicts_are_kept_with_their_reasons() -> None:
-    """What is refused or overridden is known by name; a refused set leaves what was in force."""
+    """What is refused, overridden or off is known by name; a refused set changes nothing."""
     registry = MemoryRegistry()
     registry.publish(cool("m1"), cool("m2", name="other"))
 
@@ -179,12 +179,15 @@ def test_verdicts_are_kept_with_their_reasons() -> None:
                 name="cool", revision=1, digest="d", state=Verdict.REFUSED, reason="why " * 200
             )
             overridden = Verdict(name="other", revision=1, state=Verdict.OVERRIDDEN)
-            await stream.applied(of, refused, overridden, Verdict(name="x", state=Verdict.APPLIED))
+            disabled = Verdict(name="off", revision=1, state=Verdict.DISABLED)
+            applied = Verdict(name="x", state=Verdict.APPLIED)
+            await stream.applied(of, refused, overridden, disabled, applied)
             seen = await asyncio.to_thread(registry.wait_for, "r1", set_version=1)
-            assert set(seen["verdicts"]) == {"cool", "other"}
+            assert set(seen["verdicts"]) == {"cool", "other", "off"}
             assert seen["verdicts"]["cool"].state == "refused"
             assert seen["verdicts"]["cool"].reason == ("why " * 200)[: pattern_sync.MAX_REASON]
             assert seen["verdicts"]["other"].state == "overridden"
+            assert seen["verdicts"]["off"].state == "disabled"
             registry.publish(cool("m3"))
             await stream.applied((await stream.next("pattern_set")).set, refused="torn")
             await asyncio.to_thread(registry.wait_for, "r1", verdict="*")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.progress import ANY, COST, SLOW, TARGET, TOKENS, Progress
+from arc_core.rollout.progress import ANY, COST, RATED, SLOW, TARGET, TOKENS, Progress
 from arc_core.rollout.settings import RolloutSettings
 from arc_protocol.patterns.allocation import CALL
 
@@ -214,6 +214,7 @@ _HARMS = {
     SLOW: "treated calls fail or are slow more often",
     TOKENS: "treated calls fail or take many tokens more often",
     COST: "treated calls fail or cost much more often",
+    RATED: "replies to treated calls are called bad more often",
 }
 
 

@@ -14,6 +14,7 @@ from arc_protocol.patterns.allocation import TREATED
 _CACHED, _WRITTEN = 0.1, 4.0
 """Prices of a token that is read from the cache and of one that is written, where one that is read
 costs 1: about what price lists have. Both arms ask the same models, so it need not be exact."""
+_TAKEN = ("duration_ms", "input_tokens", "output_tokens", "cached_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,15 @@ class Outcome:
     """Of the trial, in the Runtime that made the call."""
     raised: bool = False
     """Whether the application saw an error."""
+    rated: bool = False
+    """Whether this is what was said of the call's reply, and not the call."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Outcome:
         """Read a row of `CallStore.outcomes`."""
+        if row["rated"]:
+            # what the call took was counted with the call
+            row = {**row, **dict.fromkeys(_TAKEN, 0)}
         read, cached = row["input_tokens"] or 0, row["cached_tokens"] or 0
         written = row["output_tokens"] or 0
         return cls(
@@ -60,11 +66,14 @@ class Outcome:
             probability=row["rollout_probability"] or 0.0,
             failed=bool(row["failed"] or row["failure_signature"]),
             signature=row["failure_signature"],
-            transient=bool(row["failed"]) and kind_of(Failed.of(row)) in TRANSIENT,
+            transient=bool(row["failed"])
+            and not row["rated"]
+            and kind_of(Failed.of(row)) in TRANSIENT,
             duration_ms=row["duration_ms"],
             tokens=read + written,
             cost=read - cached * (1 - _CACHED) + written * _WRITTEN,
             unit=row["rollout_unit"],
             stage=row["rollout_stage"],
             raised=bool(row["failed"]),
+            rated=row["rated"],
         )

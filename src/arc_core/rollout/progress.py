@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from arc_core.detection.runs import RUN_KINDS
+from arc_core.model.feedback import FAILURE
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.assignment_test import AssignmentTest, Direction
 from arc_core.rollout.baseline import Baseline
@@ -20,15 +21,17 @@ from arc_protocol.cures.kinds import INVALID_REQUEST
 from arc_protocol.patterns.allocation import CALL, RESCUE, RUN, UNITS
 
 TARGET, ANY, SLOW, TOKENS, COST = "target", "any", "slow", "tokens", "cost"
+RATED = "rated"
 """What counts as bad: the failure that the fix is for; every failure; every failure and calls that
-take longer, more tokens, or more money than 95 % of the healthy ones did.
+take longer, more tokens, or more money than 95 % of the healthy ones did; replies of which people
+say so.
 
 A fix that cures lets calls through to whatever else may befall them, and a call that succeeds
 takes longer than one that is refused at once. So the guards ask whether treated calls are worse on
 the whole; to ask it of healthy calls alone would compare a choice of them with another one.
 """
 BENEFITS = (TARGET, ANY)
-HARMS = (TARGET, ANY, SLOW, TOKENS, COST)
+HARMS = (TARGET, ANY, SLOW, TOKENS, COST, RATED)
 
 _RARE, _MOSTLY = 0.05, 0.95
 """Failure rates: of a failure that counts as gone, and of one that nothing has been done about."""
@@ -51,6 +54,9 @@ class Progress:
     """The failure that the fix is for; empty: every failure."""
     rate: float
     """Failure rate of matching calls without the fix, as known last, from 0 to 1."""
+    by_people: bool = False
+    """Whether it is one that people alone see. Then calls that somebody has judged are compared,
+    each by the first word on it, when that comes; all others say nothing of the fix."""
     unit: str = CALL
     """What is assigned to an arm as a whole, and counts once: a call or a run."""
     deterministic: bool = False
@@ -104,10 +110,13 @@ class Progress:
         A failure is sure if all of at least `sure_after` recorded calls had it.
         """
         matching, failed = evidence.get("matching") or 0, evidence.get("failed") or 0
+        by_people = evidence.get("kind") == FAILURE
         return cls(
             signature=evidence.get("signature") or "",
             rate=_inside(failed / matching) if matching else _USUAL_RATE,
-            deterministic=matching >= sure_after and matching == failed,
+            by_people=by_people,
+            # that nobody praises is no proof that all are bad
+            deterministic=matching >= sure_after and matching == failed and not by_people,
             unit=_unit(evidence),
             immediate=evidence.get("kind") == INVALID_REQUEST,
         )
@@ -158,6 +167,8 @@ class Progress:
         """Take one call; it counts at once, or with its run when that is over."""
         self.cursor = outcome.cursor
         if self.unit == RUN and outcome.unit:
+            if outcome.rated and not outcome.failed:
+                return  # a word of praise makes no other run of it
             self.runs.observe(outcome, targeted=self._bad(outcome)[TARGET])
         else:
             self._observe(outcome)
@@ -174,13 +185,14 @@ class Progress:
         if not outcome.treated:
             if bad[TARGET]:
                 self.quiet_since_us = max(self.quiet_since_us, outcome.started_us)
-            if not outcome.failed:
+            if not (outcome.failed or outcome.rated):
                 self.durations.observe(outcome.duration_ms)
                 if outcome.tokens:
                     self.tokens.observe(outcome.tokens)
                     self.costs.observe(outcome.cost)
         if self.rescue is not None:
-            self._retry(self.rescue, outcome, bad)
+            if not outcome.rated:
+                self._retry(self.rescue, outcome, bad)
         elif self.stage in (State.SHADOW.value, State.DORMANT.value):
             self._watch(outcome, bad)
         elif 0.0 < outcome.probability < 1.0 and outcome.stage != RESCUE:
@@ -194,13 +206,27 @@ class Progress:
             SLOW: failed or self.durations.exceeded(outcome.duration_ms),
             TOKENS: failed or self.tokens.exceeded(outcome.tokens),
             COST: failed or self.costs.exceeded(outcome.cost),
+            RATED: failed,
         }
+
+    def _decides(self, outcome: Outcome) -> bool:
+        """Tell whether an outcome says how often the failure is there."""
+        # a run has what was said of its calls while it went on
+        return self.unit == RUN or outcome.rated == self.by_people
+
+    def _guarded_by(self, name: str, outcome: Outcome) -> bool:
+        """Tell whether a guard looks at an outcome: no coin may count twice for one of them."""
+        if name == TARGET:
+            return self._decides(outcome)
+        return outcome.rated == (name == RATED)
 
     def _watch(self, outcome: Outcome, bad: dict[str, bool]) -> None:
         """Count a call while nothing is changed."""
         if outcome.treated:
             return  # of an earlier stage, late
-        self.calls += 1
+        self.calls += not outcome.rated
+        if not self._decides(outcome):
+            return
         if self.fall is not None:
             self.fall.observe(failed=bad[TARGET])
         if self.rise is not None:
@@ -218,18 +244,23 @@ class Progress:
     def _compare(self, outcome: Outcome, bad: dict[str, bool]) -> None:
         """Count a call whose arm was drawn."""
         treated, probability = outcome.treated, outcome.probability
-        self.calls += 1
-        self.treated += treated
-        self.coin.observe(treated=treated, probability=probability)
-        if bad[TARGET]:
-            self.risk.observe(treated=treated, probability=probability)
-        for tests in (self.benefit, self.harm):
-            for name, test in tests.items():
+        if not outcome.rated:
+            self.calls += 1
+            self.treated += treated
+            self.coin.observe(treated=treated, probability=probability)
+        for name, test in self.harm.items():
+            if self._guarded_by(name, outcome):
                 test.observe(treated=treated, failed=bad[name], probability=probability)
         if self.stage == State.ACTIVE.value and self.rise is not None:
             # in force for long: what went well then must not outweigh a change now
             for test in self.harm.values():
                 test.begin_anew_after_losses()
+        if not self._decides(outcome):
+            return
+        for name, test in self.benefit.items():
+            test.observe(treated=treated, failed=bad[name], probability=probability)
+        if bad[TARGET]:
+            self.risk.observe(treated=treated, probability=probability)
         for rarer in (self.fall, self.ease):
             if rarer is not None and not treated:
                 rarer.observe(failed=bad[TARGET])

@@ -12,7 +12,7 @@ from arc_core.registry.registry import Registry
 from arc_core.rollout.approval import proposal
 from arc_core.rollout.assignment_test import AssignmentTest
 from arc_core.rollout.decisions import Step
-from arc_core.rollout.progress import ANY, COST, HARMS, SLOW, TARGET, TOKENS, Progress
+from arc_core.rollout.progress import ANY, COST, HARMS, RATED, SLOW, TARGET, TOKENS, Progress
 from arc_core.rollout.relative_risk import Interval
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.waiting import waits_for
@@ -35,6 +35,7 @@ GUARDS = {
     SLOW: "failures and slow calls",
     TOKENS: "failures and many tokens",
     COST: "failures and costly calls",
+    RATED: "bad feedback",
 }
 """What guards look at, for people."""
 
@@ -160,7 +161,11 @@ def _guards(progress: Progress, settings: RolloutSettings) -> tuple[Guard, ...]:
     usual = 1.0 - settings.holdback
     in_force = progress.stage == State.ACTIVE.value and progress.share >= usual - _EQUAL
     limit = settings.alarm if in_force else settings.harm
-    return tuple(_guard(name, progress.harm[name], limit, settings) for name in HARMS)
+    return tuple(
+        _guard(name, progress.harm[name], limit, settings)
+        for name in HARMS
+        if name in progress.harm
+    )
 
 
 def _guard(name: str, test: AssignmentTest, limit: float, settings: RolloutSettings) -> Guard:

@@ -39,6 +39,10 @@ class Provider:
     """Of healthy calls."""
     again: Chance | None = None
     """A failed call fails again when it is sent once more; as `target` if it is not given."""
+    rated: float = 0.0
+    """Share of healthy calls of whose replies somebody says something, a while later."""
+    disliked: Chance = lambda treated: 0.0
+    """That it is bad, where somebody does."""
 
 
 class Recorded:
@@ -211,6 +215,7 @@ class World:
                 "error_param": "",
                 "error_message": "",
                 "rollout_unit": unit,
+                "rated": False,
                 "failure_signature": signature,
                 "rollout_id": f"{name}@{record.revision}",
                 "rollout_stage": stage,
@@ -220,6 +225,22 @@ class World:
                 "input_tokens": 10,
                 "output_tokens": 5,
                 "cached_tokens": None,
+            }
+        )
+        if not signature and self.draw.random() < provider.rated:
+            self._rate(self.calls.rows[-1], bad=self.draw.random() < provider.disliked(treated))
+
+    def _rate(self, row: dict[str, Any], *, bad: bool) -> None:
+        """Have somebody say something of a reply."""
+        self.now += timedelta(seconds=1)
+        self.calls.rows.append(
+            {
+                **row,
+                "received_at": int(self.now.timestamp() * 1e6),
+                "span_id": f"f{next(self.numbers):015x}",
+                "rated": True,
+                "failed": bad,
+                "failure_signature": TARGET if bad else "",
             }
         )
 

@@ -15,6 +15,23 @@ import pytest
 
 from simulator_client import Simulator, Space
 
+
+def _keep_grpc_out_of_subprocesses() -> None:
+    """Have gRPC register no handlers for forks in this process; what it starts is as ever.
+
+    Before Python 3.10 `subprocess` forks, and the handlers then run in each child before it is a
+    program: one in a thousand waits there for ever.
+    """
+    import grpc
+
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    grpc.insecure_channel("localhost:1").close()  # the first use reads the variable
+    del os.environ["GRPC_ENABLE_FORK_SUPPORT"]
+
+
+if sys.version_info < (3, 10):
+    _keep_grpc_out_of_subprocesses()
+
 _SOURCES = Path(__file__).parent.parent / "src"
 _READY_WITHIN_S = 30
 

@@ -91,14 +91,14 @@ TEXT = "Hello! How can I help you today?"
 class Program:
     """The program, in a process of its own."""
 
-    def __init__(self, loop: str, base_url: str, endpoint: str) -> None:
+    def __init__(self, loop: str, base_url: str, endpoint: str, *, ends_within_s: float) -> None:
         pytest.importorskip(loop)
         if loop == "trio" and metadata.version("anyio").startswith("3."):
             pytest.skip("anyio 3 does not know the trio that is here")
         environment = {**os.environ, "ARC_ENDPOINT": endpoint, "ARC_METRICS_PORT": "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, loop, base_url],
-            env={**environment, "ARC_SHUTDOWN_TIMEOUT": "0.5"},
+            env={**environment, "ARC_SHUTDOWN_TIMEOUT": str(ends_within_s)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -144,7 +144,7 @@ def test_calls_are_fixed_and_telemetry_is_delivered(
     loop: str, programs: List[Program], receiver: Receiver, space: Any
 ) -> None:
     """Tasks that run at the same time are all fixed; their spans arrive before the end."""
-    program = Program(loop, space.base_url, receiver.endpoint)
+    program = Program(loop, space.base_url, receiver.endpoint, ends_within_s=20)
     programs.append(program)
     assert program.line() == "first"
     program.go_on()
@@ -168,7 +168,7 @@ def test_receiver_that_hangs_stops_nothing(
         context.abort(grpc.StatusCode.CANCELLED, "over")
 
     receiver.answer = wait
-    program = Program(loop, space.base_url, receiver.endpoint)
+    program = Program(loop, space.base_url, receiver.endpoint, ends_within_s=0.5)
     programs.append(program)
     try:
         assert program.line() == "first"
@@ -185,7 +185,8 @@ def test_receiver_that_hangs_stops_nothing(
 @pytest.mark.parametrize("loop", LOOPS)
 def test_absent_receiver_stops_nothing(loop: str, programs: List[Program], space: Any) -> None:
     """The program runs to its end, and is told once."""
-    program = Program(loop, space.base_url, f"grpc://localhost:{free_port()}")
+    endpoint = f"grpc://localhost:{free_port()}"
+    program = Program(loop, space.base_url, endpoint, ends_within_s=0.5)
     programs.append(program)
     assert program.line() == "first"
     program.go_on()

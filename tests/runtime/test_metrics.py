@@ -257,7 +257,7 @@ def test_forked_child_has_metrics_of_its_own(
     start: Any, port: int, space: Any, client: openai.OpenAI
 ) -> None:
     """Parent and child each serve what they did themselves, on different ports."""
-    arc = start(metrics_port=port, log_level="ERROR")
+    arc = start(endpoint="", metrics_port=port, log_level="ERROR")
     client.chat.completions.create(**RISKY)
     assert Scrape(arc).value("arc_requests_intercepted_total") == 1
     reader, writer = os.pipe()

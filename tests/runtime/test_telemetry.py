@@ -120,14 +120,14 @@ import openai
 from runtime import Arc
 
 Arc()
+client = openai.OpenAI(base_url=sys.argv[1], api_key="k")
+create = client.chat.completions.create  # imports what Python 3.9 refuses to when it ends
 
 def serve():
     threading.main_thread().join()
-    with openai.OpenAI(base_url=sys.argv[1], api_key="k") as client:
-        client.chat.completions.create(
-            model="gpt-4.1", messages=[{"role": "user", "content": "x"}]
-        )
+    create(model="gpt-4.1", messages=[{"role": "user", "content": "x"}])
     sys.stdin.read()
+    client.close()
 
 threading.Thread(target=serve).start()
 """

@@ -122,13 +122,13 @@ def ids(receiver: Receiver) -> List[bytes]:
 def test_killed_application_loses_nothing(machine: Machine, space: Any) -> None:
     """Calls while the receiver is away, kill -9, the receiver comes: a new process delivers all."""
     killed = machine.start(APPLICATION, space.base_url, "5", "stay")
-    wait_until(lambda: machine.spans == 5, 30)
+    wait_until(lambda: machine.spans == 5, 60)
     killed.kill()
     killed.wait()
     with machine.receiver() as receiver:
         machine.start(APPLICATION, space.base_url, "0", "stay")
-        receiver.wait_for_spans(5, 30)
-        wait_until(lambda: machine.files == [], 10)
+        receiver.wait_for_spans(5, 60)
+        wait_until(lambda: machine.files == [], 60)
         assert len(ids(receiver)) == len(set(ids(receiver))) == 5
 
 
@@ -139,7 +139,7 @@ def test_end_of_the_application_leaves_what_could_not_be_delivered(
     with machine.receiver() as receiver:
         receiver.answer = hang
         ending = machine.start(APPLICATION, space.base_url, "3", "stay", ARC_SHUTDOWN_TIMEOUT="0.2")
-        receiver.wait_for_requests(1, 30)
+        receiver.wait_for_requests(1, 60)
         assert machine.files == []
         ending.communicate(timeout=30)
         assert ending.returncode == 0
@@ -147,7 +147,7 @@ def test_end_of_the_application_leaves_what_could_not_be_delivered(
         sent = {span.span_id for request in receiver.requests for span in request.spans}
     with machine.receiver() as receiver:
         machine.start(APPLICATION, space.base_url, "0", "stay")
-        receiver.wait_for_spans(3, 30)
+        receiver.wait_for_spans(3, 60)
         assert sent <= set(ids(receiver))
         assert len(ids(receiver)) == 3
 
@@ -175,28 +175,28 @@ def test_switched_off(machine: Machine, space: Any) -> None:
 def test_processes_share_without_losing_or_doubling(machine: Machine) -> None:
     """Some live, some are killed: each span comes once, whoever delivers it."""
     processes = [machine.export(50) for _ in range(4)]
-    wait_until(lambda: machine.spans == 200, 30)
+    wait_until(lambda: machine.spans == 200, 60)
     for process in processes[:2]:
         process.kill()
         process.wait()
     with machine.receiver() as receiver:
-        receiver.wait_for_spans(200, 30)
-        wait_until(lambda: machine.files == [], 10)
+        receiver.wait_for_spans(200, 60)
+        wait_until(lambda: machine.files == [], 60)
         assert len(set(ids(receiver))) == len(ids(receiver)) == 200
 
 
 def test_process_killed_in_the_middle_of_delivery(machine: Machine) -> None:
     """What it was sending stays on disk until a receiver has taken it."""
     first = machine.export(30)
-    wait_until(lambda: machine.spans == 30, 30)
+    wait_until(lambda: machine.spans == 30, 60)
     with machine.receiver() as receiver:
         receiver.answer = Gate()
-        receiver.wait_for_requests(1, 30)
+        receiver.wait_for_requests(1, 60)
         first.kill()
         first.wait()
     with machine.receiver() as receiver:
         machine.export(0)
-        receiver.wait_for_spans(30, 30)
+        receiver.wait_for_spans(30, 60)
         assert len(set(ids(receiver))) == 30
 
 
@@ -204,8 +204,8 @@ def test_process_killed_in_the_middle_of_delivery(machine: Machine) -> None:
 def test_forked_processes(machine: Machine) -> None:
     """Parent and child each have their own files, and deliver one after the other."""
     machine.export(20, "fork")
-    wait_until(lambda: machine.spans == 40, 30)
+    wait_until(lambda: machine.spans == 40, 60)
     with machine.receiver() as receiver:
-        receiver.wait_for_spans(40, 30)
-        wait_until(lambda: machine.files == [], 10)
+        receiver.wait_for_spans(40, 60)
+        wait_until(lambda: machine.files == [], 60)
         assert len(set(ids(receiver))) == len(ids(receiver)) == 40

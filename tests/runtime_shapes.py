@@ -130,11 +130,40 @@ async def _async_responses(client: Any) -> Any:
     return (await client.responses.create(**RISKY_INPUT)).id
 
 
+async def _async_responses_stream(client: Any) -> Any:
+    stream = await client.responses.create(**RISKY_INPUT, stream=True)
+    return [event async for event in stream][-1].response.id
+
+
+async def _async_responses_helper(client: Any) -> Any:
+    async with client.responses.stream(**RISKY_INPUT) as stream:
+        return (await stream.get_final_response()).id
+
+
+async def _async_post(client: Any) -> Any:
+    made = client.post("/chat/completions", body=dict(RISKY), cast_to=ChatCompletion)
+    return (await made).id
+
+
+async def _async_with_options(client: Any) -> Any:
+    return (await client.with_options(timeout=30).chat.completions.create(**RISKY)).id
+
+
+async def _async_parse(client: Any) -> Any:
+    return (await client.chat.completions.parse(**RISKY)).id
+
+
+async def _async_responses_parse(client: Any) -> Any:
+    return (await client.responses.parse(**RISKY_INPUT)).id
+
+
 ASYNC_SHAPES: Dict[str, Callable[[Any], Any]] = {
     "create": _async_create,
     "stream": _async_stream,
     "raw": _async_raw,
     "raw stream": _async_raw_stream,
+    "post": _async_post,
+    "with_options": _async_with_options,
 }
 if sdk_features.STREAMING_RESPONSE:
     ASYNC_SHAPES["streaming response"] = _async_streaming_response
@@ -142,3 +171,8 @@ if sdk_features.STREAM_HELPER:
     ASYNC_SHAPES["stream helper"] = _async_stream_helper
 if sdk_features.RESPONSES:
     ASYNC_SHAPES["responses"] = _async_responses
+    ASYNC_SHAPES["responses stream"] = _async_responses_stream
+    ASYNC_SHAPES["responses parse"] = _async_responses_parse
+    ASYNC_SHAPES["responses stream helper"] = _async_responses_helper
+if sdk_features.PARSE:
+    ASYNC_SHAPES["parse"] = _async_parse

@@ -15,3 +15,4 @@ STREAM_HELPER = hasattr(_COMPLETIONS, "stream")
 BETA_CHAT = hasattr(_BETA, "chat")
 """`parse` and `stream` where they were before they were part of `chat.completions`."""
 RESPONSES = hasattr(openai.resources, "Responses")
+SPEECH = hasattr(openai.resources.audio, "Speech")

@@ -6,6 +6,8 @@ from typing import Any
 
 import openai
 import pytest
+from openai._types import NOT_GIVEN
+from openai.types.chat import ChatCompletionMessage
 
 from arc_protocol.patterns import PatternSet
 from runtime import Arc
@@ -69,8 +71,16 @@ def test_fault_in_a_step_leaves_the_call_alone(
         lambda: {"messages": iter([{"role": "user", "content": "x"}])},
         lambda: {"user": "\u0000 and more"},
         lambda: {"extra_body": {"metadata": {"deep": "value"}}},
+        lambda: {"temperature": NOT_GIVEN},
+        lambda: {"temperature": float("nan")},
+        lambda: {"messages": [ChatCompletionMessage(role="assistant", content="an object")]},
+        lambda: {"messages": [{"role": "user", "content": b"bytes"}]},
+        lambda: {"messages": [{"role": "user", "content": "a lone \ud800"}]},
     ],
-    ids=["null", "text", "huge", "iterator", "control character", "mapping"],
+    ids=[
+        *("null", "text", "huge", "iterator", "control character", "mapping"),
+        *("not given", "nan", "object", "bytes", "surrogate"),
+    ],
 )
 def test_strange_requests_end_as_without_arc_and_are_recorded(
     extra: Any, start: Any, receiver: Receiver, space: Any, client: openai.OpenAI
@@ -80,7 +90,7 @@ def test_strange_requests_end_as_without_arc_and_are_recorded(
     def outcome() -> Any:
         try:
             reply: Any = client.chat.completions.create(**{**RISKY, **extra()})
-        except (openai.BadRequestError, TypeError) as error:  # of the provider, of the SDK
+        except Exception as error:  # of the provider, of the SDK
             reply = error
         return type(reply)
 

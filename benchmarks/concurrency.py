@@ -1,13 +1,21 @@
-"""Threads and gathered async calls against a server that takes 50 ms, with Arc and without."""
+"""Threads and gathered async calls against a server that takes 50 ms, with Arc and without.
+
+The server, and a receiver of telemetry, share one core; the client has the other for itself. Where
+the system cannot pin processes to cores, all compete for all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
+import subprocess
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
-from typing import Any, Callable, List
+from contextlib import contextmanager
+from time import perf_counter, process_time
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import openai
 
@@ -21,45 +29,101 @@ REQUEST = {
     "temperature": 0.95,
 }
 ROUNDS = 7
+_RECEIVER = """
+import sys
+sys.path[:0] = {path!r}
+from telemetry.receiver import Receiver
+with Receiver() as receiver:
+    print(receiver.endpoint, flush=True)
+    sys.stdin.read()
+"""
+
+
+class Run(NamedTuple):
+    """What the calls of one round took."""
+
+    seconds: float
+    cpu_s: float
+    """Of all threads of the client, and until all telemetry was delivered."""
 
 
 def main() -> None:
-    """Print the ratio of the times with Arc to those without, in alternating rounds."""
-    with launch() as url:
+    """Print ratios to the time without Arc, of rounds that alternate."""
+    _pin(1)
+    with launch() as url, _receiver() as endpoint:
+        _pin(0)
         space = Simulator(url).space(uuid.uuid4().hex)
         space.settings(latency_ms=50, keep_requests=1)
-        _compare("64 threads on one client, 10 calls each", lambda: _threads(space))
-        _compare("1,000 gathered async calls", lambda: asyncio.run(_gathered(space)))
+        print(f"{'ratio of the medians (median of the ratios)':44}{'time':>16}{'CPU':>16}")
+        _compare("64 threads on one client, 10 calls each", endpoint, lambda: _threads(space, 10))
+        _compare("1,000 gathered async calls", endpoint, lambda: asyncio.run(_gathered(space)))
+        _compare(
+            "64 threads, 100 calls each", endpoint, lambda: _threads(space, 100), rounds=ROUNDS // 4
+        )
 
 
-def _compare(name: str, run: Callable[[], Any]) -> None:
-    ratios: List[float] = []
-    seconds: List[float] = []
+def _compare(name: str, endpoint: str, run: Callable[[], Any], *, rounds: int = ROUNDS) -> None:
+    ways: Dict[str, Optional[str]] = {
+        "without": None,
+        "without, again: the noise": None,
+        "with Arc, no telemetry sent": "",
+        "with Arc and a receiver": endpoint,
+    }
+    taken: Dict[str, List[Run]] = {way: [] for way in ways}
     run()
-    for _ in range(ROUNDS):
-        without = _time(run)
-        arc = Arc(endpoint="", metrics_port=0, log_level="WARNING")
-        protected = _time(run)
+    for n in range(rounds):
+        # each way comes first as often as last: what a round leaves behind burdens the next one
+        order = list(ways.items())
+        order = order[n % 4 :] + order[: n % 4]
+        for way, told in order if n % 2 else reversed(order):
+            taken[way].append(_time(run, told))
+    base = taken["without"]
+    seconds = statistics.median(each.seconds for each in base)
+    print(f"{name}, {seconds:.2f} s without, {rounds} rounds")
+    for way, runs in taken.items():
+        if way != "without":
+            print(f"  {way:42}{_ratio(base, runs, 0)}{_ratio(base, runs, 1)}")
+
+
+def _ratio(base: List[Run], runs: List[Run], at: int) -> str:
+    of_medians = statistics.median(r[at] for r in runs) / statistics.median(b[at] for b in base)
+    of_pairs = statistics.median(run[at] / other[at] for run, other in zip(runs, base))
+    return f"{of_medians:8.3f} ({of_pairs:.3f})"
+
+
+def _time(run: Callable[[], Any], endpoint: Optional[str]) -> Run:
+    if endpoint is None:
+        return _measure(run, lambda: True)
+    arc = Arc(endpoint=endpoint, metrics_port=0, log_level="WARNING")
+    try:
+        _warm_up(arc)
+        return _measure(run, lambda: arc.flush(30))
+    finally:
         arc.shutdown()
-        ratios.append(protected / without)
-        seconds.append(without)
-    print(
-        f"{name:42} ratio {statistics.median(ratios):.3f} "
-        f"(from {min(ratios):.3f} to {max(ratios):.3f}; {statistics.median(seconds):.2f} s without)"
-    )
 
 
-def _time(run: Callable[[], Any]) -> float:
-    started_at = perf_counter()
+def _measure(run: Callable[[], Any], flush: Callable[[], bool]) -> Run:
+    started_at, cpu_at = perf_counter(), process_time()
     run()
-    return perf_counter() - started_at
+    seconds = perf_counter() - started_at
+    assert flush()
+    return Run(seconds, process_time() - cpu_at)
 
 
-def _threads(space: Space) -> None:
+def _warm_up(arc: Arc) -> None:
+    """Let Arc start and connect, as it has in an application that runs."""
+    client = openai.OpenAI(base_url="http://localhost:9", api_key="k", max_retries=0)
+    try:
+        client.chat.completions.create(**REQUEST)  # type: ignore[call-overload]
+    except openai.APIConnectionError:
+        assert arc.flush(30)
+
+
+def _threads(space: Space, count: int) -> None:
     with openai.OpenAI(base_url=space.base_url, api_key="k") as client:
 
         def calls(_: int) -> None:
-            for _ in range(10):
+            for _ in range(count):
                 client.chat.completions.create(**REQUEST)  # type: ignore[call-overload]
 
         with ThreadPoolExecutor(64) as pool:
@@ -70,6 +134,23 @@ async def _gathered(space: Space) -> None:
     async with openai.AsyncOpenAI(base_url=space.base_url, api_key="k") as client:
         create: Any = client.chat.completions.create
         await asyncio.gather(*(create(**REQUEST) for _ in range(1000)))
+
+
+@contextmanager
+def _receiver() -> Iterator[str]:
+    """Run a receiver of telemetry in a process of its own; give its endpoint."""
+    command = [sys.executable, "-c", _RECEIVER.format(path=sys.path[:2])]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+
+
+def _pin(core: int) -> None:
+    """Leave one core to this process and those that it starts from now on."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {core})
 
 
 if __name__ == "__main__":

@@ -7,15 +7,23 @@ import os
 import threading
 import time
 from collections import deque
+from time import perf_counter
 from typing import Any, Callable, Deque, Optional, Protocol
 
 from runtime._guard import Guard
 
-_SLICE = 32
-"""Items handled before other threads get their turn; a longer slice delays the application."""
+_SLICE_S = 0.0005
+"""How long the worker goes on before it rests; a thread of the application may wait so long."""
+_CALM = 20
+_CALM_FOR_S = 1.0
+_CALM_UP_TO = 1024
+"""The worker takes a twentieth of the time from an application that is busy itself, for so long and
+while so few items wait: a burst of calls ends undisturbed, and a steady stream is still told of
+within two seconds. After that it takes half, and all of it once its queue is half full."""
+_LONGEST_REST_S = 0.05
 _CHECK = 63
 """Every 64th item, and the first into an empty queue, makes sure that the thread runs."""
-_WAKE_AT = 256
+_WAKE_AT = _CALM_UP_TO
 _PERIOD_S = 1.0
 _FORK_WAIT_S = 0.25
 _LONGEST_S = 86_400.0
@@ -187,12 +195,19 @@ class Worker:
 
     def _round(self, stop: threading.Event) -> None:
         asked = [self._asked.popleft() for _ in range(len(self._asked))]
-        for count in range(1, len(self._queue) + 1):
+        began_at = slice_at = perf_counter()
+        for _ in range(len(self._queue)):
             self._guarded("worker", self._next, None)
             if stop.is_set():
                 break
-            if not count % _SLICE:
-                time.sleep(0)
+            took_s = perf_counter() - slice_at
+            if took_s >= _SLICE_S:
+                rest_s = self._rest_s(took_s, hurried=bool(asked), since=began_at)
+                if rest_s:
+                    stop.wait(rest_s)
+                else:
+                    time.sleep(0)
+                slice_at = perf_counter()
         for request in asked:
             request.well = True
             if request.drain_until is not None:
@@ -201,6 +216,14 @@ class Worker:
                     "drain", functools.partial(self._task.drain, left_s), False
                 )
             request.done.set()
+
+    def _rest_s(self, took_s: float, *, hurried: bool, since: float) -> float:
+        """Return the seconds to rest after a slice of work."""
+        waiting = len(self._queue)
+        if hurried or self._asked or waiting > self._limit // 2:
+            return 0.0
+        calm = waiting <= _CALM_UP_TO and perf_counter() - since < _CALM_FOR_S
+        return min(took_s * (_CALM if calm else 1), _LONGEST_REST_S)
 
     def _guarded(self, step: str, action: Callable[[], Any], otherwise: Any) -> Any:
         try:

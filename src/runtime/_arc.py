@@ -108,7 +108,9 @@ class Arc:
         self._pipeline = Pipeline(self._guard)
         self._link = Link(self._registry, self._guard, identity=self._identity, sdks=self._sdks)
         self._pipeline.link = self._link
-        self._worker = Worker(Work(self._pipeline, self._link, self._guard), self._guard)
+        self._worker = Worker(
+            Work(self._pipeline, self._link, self._registry, self._guard), self._guard
+        )
         self._pipeline.worker = self._worker
         self._interception = Interception(
             self._registry.current, self._worker.put, self._guard, current_run
@@ -176,6 +178,7 @@ class Arc:
         document.update(pattern=pattern, fix=fix)
         parsed = Pattern.parse(document, origin=Origin.LOCAL)
         self._registry.add(parsed)
+        self._worker.wake()  # to compile it, so that the next call need not
         return parsed.name
 
     def unregister(self, name: str) -> bool:

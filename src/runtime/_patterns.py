@@ -24,6 +24,10 @@ BUILT_IN: Tuple[Pattern, ...] = (
 )
 
 
+_SETTLED_S = 0.02
+"""An application that registers nothing for so long has registered all."""
+
+
 class PatternRegistry:
     """Holds patterns by name and compiles them, once after any number of changes."""
 
@@ -31,6 +35,9 @@ class PatternRegistry:
         self._local: Dict[str, Pattern] = {}
         self._pushed: Dict[str, Pattern] = {}
         self._compiled: Optional[PatternSet] = None
+        self._used: Optional[PatternSet] = None
+        """The set in force before, which knows the models in use."""
+        self._seen: Optional[Mapping[str, Pattern]] = None
         self.forget()
 
     def forget(self) -> None:
@@ -43,7 +50,7 @@ class PatternRegistry:
     def add(self, pattern: Pattern) -> None:
         """Put a local pattern in force; one of the same name is replaced."""
         with self._lock:
-            self._compiled = None
+            self._retire()
             others = {k: v for k, v in self._local.items() if k != pattern.name}
             self._local = {**others, pattern.name: pattern}
 
@@ -52,7 +59,7 @@ class PatternRegistry:
         with self._lock:
             if name not in self._local:
                 return False
-            self._compiled = None
+            self._retire()
             self._local = {k: v for k, v in self._local.items() if k != name}
             return True
 
@@ -66,14 +73,31 @@ class PatternRegistry:
         while True:
             local, before = self._local, self._compiled
             made = _compile(local, pushed)
-            if before is not None:
-                made.prepare(before)
+            made.prepare(before or self._used)
             with self._lock:
                 if self._local is local:  # the application has registered nothing meanwhile
                     self._compiled = None
                     self._pushed = pushed
                     self._compiled = made
                     return
+
+    def _retire(self) -> None:
+        self._used = self._compiled or self._used
+        self._compiled = None
+
+    def settle(self) -> Optional[float]:
+        """Do in advance what the next call would have to; for the thread that looks after things.
+
+        Returns the seconds after which to look again: an application that is still registering
+        patterns would have each of its steps compiled.
+        """
+        local = self._local
+        if local is not self._seen:
+            self._seen = local
+            return _SETTLED_S
+        self.current().prepare(self._used)
+        self._used = None
+        return None
 
     def overridden(self) -> List[str]:
         """Return the names of pushed patterns that give way to local ones."""

@@ -8,13 +8,17 @@ from runtime._feedback import Feedback
 from runtime._guard import Guard
 from runtime._link import forks
 from runtime._link.link import Link
+from runtime._patterns import PatternRegistry
 from runtime._telemetry.pipeline import Pipeline
 
 
 class Work:
     """What the worker does: telemetry for each item, and looking after the link in between."""
 
-    def __init__(self, pipeline: Pipeline, link: Link, guard: Guard) -> None:
+    def __init__(
+        self, pipeline: Pipeline, link: Link, registry: PatternRegistry, guard: Guard
+    ) -> None:
+        self._registry = registry
         self._pipeline = pipeline
         self._link = link
         self._guard = guard
@@ -30,6 +34,13 @@ class Work:
         except Exception as fault:  # telemetry goes on
             self._guard.caught("link", fault)
             delay_s = 1.0
+        try:
+            again_s = self._registry.settle()
+        except Exception as fault:
+            self._guard.caught("patterns", fault)
+            again_s = None
+        if again_s is not None:
+            delay_s = min(delay_s, again_s)
         return min(delay_s, self._pipeline.pump())
 
     def drain(self, timeout_s: float) -> bool:

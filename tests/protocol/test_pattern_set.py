@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
-from arc_protocol.patterns import Decision, Origin, Pattern, PatternSet
+from arc_protocol.patterns import Decision, Origin, Pattern, PatternSet, regex
 
 Outcome = Tuple[List[str], List[str]]
 
@@ -208,13 +208,20 @@ def outcome(decision: Optional[Decision]) -> Outcome:
     return names(decision), sorted(one.name for one, _ in decision.errors)
 
 
+@pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "on the fly"])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_index_finds_what_asking_every_pattern_finds(seed: int) -> None:
+def test_the_index_finds_what_asking_every_pattern_finds(seed: int, prepared: bool) -> None:
     """A set of many patterns matches and fails exactly as each pattern does alone."""
     patterns = random_patterns(seed, 60)
     together = PatternSet(patterns)
+    if prepared:
+        together.prepare()
     alone = [PatternSet([one]) for one in together.patterns]
     chance = random.Random(seed)
+    if prepared:
+        for model in ("a", "b", "c"):
+            together.decide(None, None, {"model": model})
+        together.prepare()  # files what these calls have found
     values = [0, 1, 1.0, True, False, None, "a", "b", 2, 0.5, float("nan"), [1, 2], {"y": 1}]
     for _ in range(200):
         keys = chance.sample(["x", "y", "z", "l", "model"], chance.randint(0, 5))
@@ -223,6 +230,51 @@ def test_the_index_finds_what_asking_every_pattern_finds(seed: int) -> None:
         expected = [name for matched, _ in found for name in matched]
         broken = sorted(name for _, errors in found for name in errors)
         assert outcome(together.decide(None, None, request)) == (expected, broken), request
+
+
+def patterns_about_models(*, providers: bool) -> List[Pattern]:
+    """Make many patterns, with every way to say which models they are for."""
+    made: List[Pattern] = []
+    for n in range(100):
+        conditions: List[Dict[str, Any]] = [
+            {"model": f"m-{n % 3}"},
+            {"model": {"in": [f"m-{n}", "m-1"]}},
+            {"model": {"in": ["m-0", "m-2"], "!=": "m-2"}},
+            {"model": {"matches": f"^m-{n}$|[x-z]{n}"}},
+            {"model": {"matches": f"-{n}$"}, "not": {"model": "m-7"}},
+            {"model": {"starts_with": f"m-{n}"}},
+            {"any_of": [{"model": f"m-{n}"}, {"model": {"starts_with": "z"}}]},
+            {},
+        ]
+        for kind, condition in enumerate(conditions):
+            named: Any = {"provider": "openai"} if providers and n % 4 == 0 else {}
+            wanted = {**condition, "seed": n % 10}
+            made.append(pattern(f"p{n}-{kind}", wanted, {f"o{n}-{kind}": 1}, **named))
+    return made
+
+
+@pytest.mark.parametrize("memory", [4 << 20, 1 << 10], ids=["at once", "one by one"])
+@pytest.mark.parametrize("providers", [True, False], ids=["some for one provider", "for all"])
+def test_preparing_changes_nothing_in_what_is_found(
+    providers: bool, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where regular expressions take too much memory to be asked together."""
+    monkeypatch.setattr(regex, "_SET_MEMORY", memory)
+    patterns = patterns_about_models(providers=providers)
+    prepared, plain = PatternSet(patterns), PatternSet(patterns)
+    prepared.prepare()
+    models = ["m-0", "m-1", "m-2", "m-7", "m-42", "y42", "z", "unknown", "", "\ud800-5", 5, None]
+    for model in models:
+        for provider in ("openai", "other", None):
+            for seed in range(4):
+                body = {"model": model, "seed": seed}
+                expected = [
+                    one.name
+                    for one in plain.patterns
+                    if one.provider in (None, provider) and one.when.check(body, body)
+                ]
+                assert names(prepared.decide(provider, "chat", body)) == expected, body
+                assert names(plain.decide(provider, "chat", body)) == expected, body
 
 
 def test_threads_share_a_set() -> None:

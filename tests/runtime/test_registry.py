@@ -39,6 +39,30 @@ def test_same_name_replaces_and_goes_first(arc: Arc) -> None:
     assert names(arc) == ["a", "b", "gpt-4.1-high-temperature"]
 
 
+def test_what_was_registered_is_compiled_before_the_next_call(
+    arc: Arc, space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand patterns take 10 ms, which no call of the application should wait for."""
+    done = threading.Event()
+    made_by = []
+
+    class Watched(PatternSet):
+        def __init__(self, patterns: Any) -> None:
+            made_by.append(threading.current_thread().name)
+            super().__init__(patterns)
+
+        def prepare(self, used: Any = None) -> None:
+            super().prepare(used)
+            done.set()
+
+    monkeypatch.setattr(_patterns, "PatternSet", Watched)
+    arc.register_pattern({"model": "gpt-4.1", "seed": 1}, {"temperature": 0})
+    assert done.wait(10)
+    with openai.OpenAI(base_url=space.base_url, api_key="k") as client:
+        client.chat.completions.create(**RISKY)
+    assert made_by == ["arc-worker"]
+
+
 def test_change_is_compiled_once(arc: Arc, monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that need the new set at the same time do not each make one."""
     made = []

@@ -51,22 +51,28 @@ class Candidates:
                 self.alone = compile_alone(pattern, check, fix.setter)
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None
-        if len(everyone) > WORTH_FILING:
-            self._drawers = self._file()
 
     def select(self, body: Mapping[str, Any]) -> Sequence[Candidate]:
         """Return those that may match this request, in order of precedence."""
-        if self._drawers is None:
+        drawers = self._drawers
+        if drawers is None:
             return self.everyone
         found = self._always.copy()
         for key, value in body.items():
-            drawer = self._drawers.get(key)
+            drawer = drawers.get(key)
             if drawer is not None:
                 drawer.collect(value, found)
         found.sort()
         return found
 
-    def _file(self) -> Dict[str, _Drawer]:
+    def file(self) -> None:
+        """Make `select` quick; takes milliseconds, which is not for a thread that makes calls.
+
+        Until then, and for a few patterns for good, all are asked.
+        """
+        if len(self.everyone) <= WORTH_FILING or self._drawers is not None:
+            return
+        always: List[Candidate] = []
         options = [
             [need for clause in one.clauses for need in _needs(clause)] for one in self.everyone
         ]
@@ -77,8 +83,10 @@ class Candidates:
                 need = min(needs, key=lambda need: need.share(crowd))
                 drawers.setdefault(need.key, _Drawer()).add(need, one)
             else:
-                self._always.append(one)
-        return drawers
+                always.append(one)
+        # in this order, as others may be selecting
+        self._always = always
+        self._drawers = drawers
 
 
 class Need(NamedTuple):

@@ -18,8 +18,9 @@ from typing import (
 from arc_protocol.patterns.checks import Check, every
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decision, Matches, Run, match, settle
-from arc_protocol.patterns.index import Candidate, Candidates
+from arc_protocol.patterns.index import WORTH_FILING, Candidate, Candidates
 from arc_protocol.patterns.pattern import Pattern, content_hash
+from arc_protocol.patterns.regex import Regexes
 from arc_protocol.patterns.values import MAPPING, MISSING
 
 if TYPE_CHECKING:
@@ -30,21 +31,21 @@ MAX_MODELS = 4096
 
 MAX_MODEL_LENGTH = 256
 
+WORTH_ASKING_AT_ONCE = 64
+"""So many expressions are put into one set."""
+
 
 class PatternSet:
     """Patterns in order of precedence, indexed by provider, operation and model.
 
     Attributes:
         patterns: local before pushed before built-in; within one origin the latest first.
-        revision: a hash of the content, the same wherever the same patterns are in force.
     """
 
     def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
         latest_first = reversed(list(patterns))
         self.patterns = tuple(sorted(latest_first, key=lambda pattern: pattern.origin))
-        self.revision = content_hash(
-            [[pattern.origin.name, pattern.to_json()] for pattern in self.patterns]
-        )[:16]
+        self._revision: Optional[str] = None
         self._rules = tuple(_Rule(rank, pattern) for rank, pattern in enumerate(self.patterns))
         self._by_model: Dict[str, List[_Rule]] = {}
         self._any_model: List[_Rule] = []
@@ -54,8 +55,26 @@ class PatternSet:
                 self._any_model.append(rule)
             for model in models or ():
                 self._by_model.setdefault(model, []).append(rule)
+        self._by_regex: Optional[Regexes[_Rule]] = None
+        """Those of `_any_model` whose models are an expression, to be asked all at once."""
+        self._by_other: List[_Rule] = []
+        """The rest of `_any_model`, once `_by_regex` is there."""
+        self._unsure: List[_Rule] = []
+        self._otherwise: Optional[Candidates] = None
+        """The candidates for all models that no pattern names and that pass none of `_unsure`."""
+        self._prepared = False
         self._known: Dict[Tuple[object, ...], Optional[Candidates]] = {}
+        self._ready: Dict[str, Candidates] = {}
+        """Candidates by model where they are the same for all providers and operations."""
         self._shared: Dict[Tuple[int, ...], Candidates] = {}
+
+    @property
+    def revision(self) -> str:
+        """A hash of the content, the same wherever the same patterns are in force."""
+        if self._revision is None:
+            documents = [[pattern.origin.name, pattern.to_json()] for pattern in self.patterns]
+            self._revision = content_hash(documents)[:16]
+        return self._revision
 
     def decide(
         self,
@@ -112,7 +131,9 @@ class PatternSet:
         try:
             return self._known[key]
         except KeyError:
-            found = self._gather(provider, operation, model)
+            found = self._ready.get(model) if isinstance(model, str) else None
+            if found is None:
+                found = self._gather(provider, operation, model)
         if model is MISSING or len(model) <= MAX_MODEL_LENGTH:
             if len(self._known) >= MAX_MODELS:
                 self._known.clear()
@@ -120,48 +141,111 @@ class PatternSet:
             self._known[key] = found
         return found
 
-    def prepare(self, used: PatternSet) -> None:
-        """Find the candidates for the models that another set has met, so that no call has to."""
-        for provider, operation, model in list(used._known):
+    def prepare(self, used: Optional[PatternSet] = None) -> None:
+        """Do what makes calls quick but takes its time: not for a thread that makes calls.
+
+        Candidates are found for the models that another set has met, and for those that patterns
+        name. Nothing changes in what is decided; to call it again costs little.
+        """
+        if not self._prepared:
+            self._prepared = True
+            self._ask_at_once()
+            self._make_ready()
+        for provider, operation, model in list(used._known) if used is not None else ():
             scope = {} if model is MISSING else {"model": model}
             self.candidates(provider, operation, scope)  # type: ignore[arg-type]  # as it was asked
+        for candidates in list(self._shared.values()):
+            candidates.file()
+
+    def _ask_at_once(self) -> None:
+        with_one = [(rule.regex, rule) for rule in self._any_model if rule.regex is not None]
+        if len(with_one) < WORTH_ASKING_AT_ONCE:
+            return
+        regexes = Regexes(with_one)
+        left = set(map(id, regexes.others))
+        self._by_other = [
+            rule for rule in self._any_model if rule.regex is None or id(rule) in left
+        ]
+        self._by_regex = regexes  # last, as others may be asking
+
+    def _make_ready(self) -> None:
+        if not all(rule.everywhere for rule in self._any_model):
+            return
+        for model, rules in self._by_model.items():
+            if len(rules) > WORTH_FILING and all(rule.everywhere for rule in rules):
+                made = self._gather(None, None, model)
+                if made is not None:
+                    self._ready[model] = made
+        sure = [rule.rest for rule in self._any_model if rule.sure]
+        if len(sure) > WORTH_FILING:
+            rest = self._any_model if self._by_regex is None else self._by_other
+            self._unsure = [rule for rule in rest if not rule.sure]
+            self._otherwise = self._candidates_of(sure)
 
     def _gather(
         self, provider: Optional[str], operation: Optional[str], model: object
     ) -> Optional[Candidates]:
         """Ask what depends on the model alone; models that leave the same rest share it."""
         rules = self._any_model
-        if isinstance(model, str) and model in self._by_model:
-            rules = sorted(rules + self._by_model[model], key=lambda rule: rule.whole.rank)
         scope = {} if model is MISSING else {"model": model}
+        if isinstance(model, str):
+            by_regex = None if self._by_regex is None else self._by_regex.found_in(model)
+            if by_regex is not None:
+                rules = self._by_other + by_regex
+            if model in self._by_model or by_regex:
+                rules = sorted(rules + self._by_model.get(model, []), key=_rank)
+            elif self._otherwise is not None and not any(
+                rule.remainder(scope) for rule in self._unsure
+            ):
+                return self._otherwise
         found = [
             candidate
             for rule in rules
             if rule.provider in (None, provider) and rule.operation in (None, operation)
-            for candidate in rule.remainder(scope)
+            for candidate in ((rule.rest,) if rule.sure else rule.remainder(scope))
         ]
-        if not found:
-            return None
-        key = tuple(id(candidate) for candidate in found)
+        return self._candidates_of(found) if found else None
+
+    def _candidates_of(self, found: List[Candidate]) -> Candidates:
+        key = tuple(map(id, found))
         shared = self._shared.get(key)
         if shared is None:
             shared = self._shared[key] = Candidates(found)
         return shared
 
 
+def _rank(rule: _Rule) -> int:
+    return rule.whole.rank
+
+
 class _Rule:
     """A pattern split into what the model alone decides and the rest."""
 
-    __slots__ = ("about_model", "operation", "provider", "rest", "whole")
+    __slots__ = (
+        "about_model",
+        "everywhere",
+        "operation",
+        "provider",
+        "regex",
+        "rest",
+        "sure",
+        "whole",
+    )
 
     def __init__(self, rank: int, pattern: Pattern) -> None:
         clauses = pattern.when.clauses
-        model = [clause.check for clause in clauses if _reads_only_model(clause)]
+        about_model = [clause for clause in clauses if _reads_only_model(clause)]
         others = tuple(clause for clause in clauses if not _reads_only_model(clause))
         rest = every([clause.check for clause in others])
         self.provider = pattern.provider
         self.operation = pattern.operation
-        self.about_model: Check = every(model)
+        self.everywhere = pattern.provider is None and pattern.operation is None
+        self.about_model: Check = every([clause.check for clause in about_model])
+        only = about_model[0] if len(about_model) == 1 else None
+        self.sure = not about_model or (only is not None and _lists_models(only))
+        """Whether nothing is left to ask of the models under which the rule is filed."""
+        self.regex = None if only is None else _regex(only)
+        """The expression that decides alone about the model."""
         self.whole = Candidate(rank, pattern.when.check, pattern, clauses)
         self.rest = Candidate(rank, rest, pattern, others)
 
@@ -178,6 +262,21 @@ def _reads_only_model(clause: Clause) -> bool:
     if clause.path is None:
         return all(_reads_only_model(inner) for part in clause.parts for inner in part.clauses)
     return clause.path.segments == ("model",) and not _refers(clause.requirement)
+
+
+def _lists_models(clause: Clause) -> bool:
+    """Tell whether a clause about the model holds for each of those that `_models` returns."""
+    if _models([clause]) is None:
+        return False
+    return not isinstance(clause.requirement, dict) or len(clause.requirement) == 1
+
+
+def _regex(clause: Clause) -> Optional[str]:
+    """Return the expression of a clause that asks for nothing but for a match of the model."""
+    requirement = clause.requirement
+    if clause.path is None or not isinstance(requirement, dict) or list(requirement) != ["matches"]:
+        return None
+    return str(requirement["matches"])
 
 
 def _refers(requirement: object) -> bool:

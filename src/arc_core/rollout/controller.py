@@ -16,7 +16,7 @@ from arc_core.rollout.decisions import Facts, Step, decide
 from arc_core.rollout.discoveries import evidence_needed
 from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
-from arc_core.rollout.overlap import overlap
+from arc_core.rollout.overlap import disputed, overlap
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.room import LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
@@ -173,14 +173,21 @@ class Controller:
         if full is not None or record.state is State.DORMANT:
             return full
         others = [each for each in patterns if each.name != record.name and each.author == LEARNER]
-        running = [each for each in others if each.state in _RUNNING]
-        if running:
-            mine = Pattern.parse(record.document)
-            for each in running:
-                theirs = Pattern.parse(each.document)
-                signatures = {progress.signature, each.evidence.get("signature") or ""}
-                if overlap(mine, theirs, self._requests(record.project, mine, signatures)):
-                    return f'the trial of "{each.name}" concerns the same calls'
+        mine = Pattern.parse(record.document)
+        for each in others:
+            if each.state not in _RUNNING:
+                continue
+            signatures = {progress.signature, each.evidence.get("signature") or ""}
+            requests = self._requests(record.project, mine, signatures)
+            if overlap(mine, Pattern.parse(each.document), requests):
+                return f'the trial of "{each.name}" concerns the same calls'
+        in_force = [each for each in others if each.state is State.ACTIVE]
+        if in_force:
+            requests = self._requests(record.project, mine, {progress.signature})
+            for each in in_force:
+                # other fixes are applied in both arms alike
+                if disputed(mine, Pattern.parse(each.document), requests):
+                    return f'"{each.name}", which is in force, changes the same of the same calls'
         return None
 
     def _requests(self, project: str, pattern: Pattern, signatures: set[str]) -> list[Any]:

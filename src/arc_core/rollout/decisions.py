@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arc_core.registry.lifecycle import State
@@ -71,7 +71,8 @@ def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
     if not progress.deterministic and progress.calls < settings.shadow_calls:
         return _given_up(progress, facts, settings)
     if facts.obstacle is not None:
-        return None
+        waited = _given_up(progress, facts, settings)
+        return None if waited is None else replace(waited, reason=facts.obstacle)
     reason = f"matched {progress.calls} calls in shadow"
     if progress.deterministic:
         reason = "every matching call that was recorded failed"
@@ -222,4 +223,19 @@ def _harmed(progress: Progress, evidence: float) -> str | None:
     for name, test in progress.harm.items():
         if test.reaches(evidence):
             return _HARMS[name]
-    return None
+    return _breaks_something_else(progress, evidence)
+
+
+def _breaks_something_else(progress: Progress, evidence: float) -> str | None:
+    """Say which failure comes from the fix alone.
+
+    A cured call goes on to whatever may befall it then, which a refused one never gets to. So
+    nothing is blamed on a fix while treated calls fail less on the whole, or all others fail.
+    """
+    if progress.deterministic or progress.benefit[ANY].reaches(evidence):
+        return None
+    found = progress.others.blamed(evidence)
+    if found is None:
+        return None
+    signature, calls = found
+    return f"{calls} treated {progress.unit}s failed in a way that no other one did ({signature})"

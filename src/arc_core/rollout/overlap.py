@@ -16,9 +16,39 @@ def matches(pattern: Pattern, request: Mapping[str, Any]) -> bool:
         return False
 
 
+def disputed(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether both fixes change the same place of one of the requests.
+
+    There one would take the other's place.
+    """
+    if not _same_api(one, other):
+        return False
+    return any(
+        matches(one, request)
+        and matches(other, request)
+        and not _written(one, request).isdisjoint(_written(other, request))
+        for request in requests
+    )
+
+
 def overlap(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether both patterns match one of the requests."""
-    for mine, theirs in ((one.provider, other.provider), (one.operation, other.operation)):
-        if None not in (mine, theirs) and mine != theirs:
-            return False
+    if not _same_api(one, other):
+        return False
     return any(matches(one, request) and matches(other, request) for request in requests)
+
+
+def _same_api(one: Pattern, other: Pattern) -> bool:
+    return all(
+        None in (mine, theirs) or mine == theirs
+        for mine, theirs in ((one.provider, other.provider), (one.operation, other.operation))
+    )
+
+
+def _written(pattern: Pattern, request: Mapping[str, Any]) -> set[object]:
+    """Return the parameters that a fix changes; none where it does not fit."""
+    try:
+        fixed, written = pattern.then.apply(request, {})
+    except Exception:
+        return set()
+    return set() if fixed is request else {place[0] for place in written}

@@ -12,6 +12,7 @@ from arc_core.rollout.assignment_test import AssignmentTest, Direction
 from arc_core.rollout.baseline import Baseline
 from arc_core.rollout.coin_test import CoinTest
 from arc_core.rollout.holdback_test import HoldbackTest
+from arc_core.rollout.new_failures import NewFailures
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rescue import Rescue
@@ -86,6 +87,8 @@ class Progress:
     tokens: Baseline = field(default_factory=Baseline)
     costs: Baseline = field(default_factory=Baseline)
     runs: Runs = field(default_factory=Runs)
+    others: NewFailures = field(default_factory=NewFailures)
+    """Failures other than the one that the fix is for, in this stage."""
     risk: RelativeRisk = field(default_factory=RelativeRisk)
     """How many times as often treated calls have the failure."""
     coin: CoinTest = field(default_factory=CoinTest)
@@ -135,7 +138,7 @@ class Progress:
         if state not in _ON_TRIAL:
             return  # what was seen last is what people will ask for
         self.calls = self.treated = 0
-        self.coin, self.risk = CoinTest(), RelativeRisk()
+        self.coin, self.risk, self.others = CoinTest(), RelativeRisk(), NewFailures()
         self.fall = self.ease = self.rise = self.rescue = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
@@ -248,6 +251,8 @@ class Progress:
             self.calls += 1
             self.treated += treated
             self.coin.observe(treated=treated, probability=probability)
+        if outcome.signature and not (bad[TARGET] or outcome.transient or outcome.rated):
+            self.others.observe(outcome.signature, treated=treated, probability=probability)
         for name, test in self.harm.items():
             if self._guarded_by(name, outcome):
                 test.observe(treated=treated, failed=bad[name], probability=probability)
@@ -313,7 +318,7 @@ class Progress:
             }
         kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "costs": Baseline}
         kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest}
-        kinds |= {"coin": CoinTest, "risk": RelativeRisk}
+        kinds |= {"coin": CoinTest, "risk": RelativeRisk, "others": NewFailures}
         kinds["rescue"] = lambda **document: Rescue.from_json(document)
         for name, kind in kinds.items():
             if document.get(name) is not None:

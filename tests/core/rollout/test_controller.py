@@ -396,3 +396,52 @@ def test_what_people_put_in_force_is_left_alone(world: Make) -> None:
     each.registry.transition(PROJECT, "tried", State.CANARY, author="ada", reason="try it")
     each.controller.run(PROJECT)
     assert each.share("tried") == pytest.approx(0.01)
+
+
+def test_a_proven_fix_is_not_put_out_of_force_by_the_trial_of_another(world: Make) -> None:
+    """Of two fixes of the same parameter of the same calls the second one waits, and gives up."""
+    each = world()
+    each.calls.requests = ['{"model": "m", "temperature": 1, "top_p": 1}']
+    proven = {"name": "proven", "pattern": {"model": "m"}, "fix": {"temperature": 0.5}}
+    each.registry.add_pattern(PROJECT, proven, author="learner")
+    for name, fix in (("same", {"temperature": None}), ("other", {"top_p": None})):
+        each.registry.add_pattern(
+            PROJECT,
+            {"name": name, "pattern": {"top_p": 1}, "fix": fix},
+            author="learner",
+            state=State.CANDIDATE,
+            evidence={"signature": "s", "failed": 10, "matching": 10},
+        )
+    each.controller.run(PROJECT)
+    assert (each.state("same"), each.state("other")) == (State.SHADOW, State.CANARY)
+    each.registry.transition(PROJECT, "other", State.PAUSED, author="ada", reason="enough")
+    each.controller.run(PROJECT)
+    progress = each.registry.progress(PROJECT, "same")
+    assert progress is not None
+    why = '"proven", which is in force, changes the same of the same calls'
+    assert progress["obstacle"] == why
+    each.now += timedelta(days=14)
+    each.controller.run(PROJECT)
+    assert each.state("same") is State.INCONCLUSIVE
+    assert each.registry.history(PROJECT, "same")[-1].reason == why
+
+
+def test_a_failure_that_only_treated_calls_have_withdraws_a_fix(world: Make) -> None:
+    """A few calls in a hundred break in a new way: seen long before the rates differ."""
+    breaks = Provider(target=lambda treated: 0.3, other=lambda treated: 0.1 * treated)
+    each = world(settings=RolloutSettings(ramp=(0.25,)))
+    each.learned(failed=30, matching=100)
+    each.run_until(breaks, *ENDS, at_most=1000)
+    assert each.state() is State.ROLLED_BACK
+    last = each.registry.history(PROJECT, "fix")[-1]
+    assert "treated calls failed in a way that no other one did (fedcba9876543210)" in last.reason
+    assert last.evidence["treated"]["calls"] <= 100
+
+
+def test_a_failure_that_all_calls_may_have_is_not_blamed_on_the_fix(world: Make) -> None:
+    helps = Provider(target=lambda treated: 0.02 if treated else 0.3, other=lambda treated: 0.1)
+    for seed in range(3):
+        each = world(seed=seed, settings=RolloutSettings(ramp=(0.5,)))
+        each.learned(failed=30, matching=100)
+        each.run_until(helps, *ENDS, at_most=2000)
+        assert each.state() is State.ACTIVE

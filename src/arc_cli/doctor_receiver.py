@@ -38,11 +38,10 @@ def endpoint(settings: Any, environ: Mapping[str, str]) -> Iterator[Finding]:
     if settings.api_key and not (receiver.tls or receiver.loopback):
         yield Finding(
             "endpoint",
-            PROBLEM,
-            "the API key would travel in clear text, so nothing is sent",
-            f"write grpcs://{receiver.address}",
+            WARNING,
+            "the API key travels in clear text",
+            f"write grpcs://{receiver.address} if TLS is served there",
         )
-        return
     proxy, findings = _proxy(receiver, environ)
     yield from findings
     sockets: List[socket.socket] = []

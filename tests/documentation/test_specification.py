@@ -55,11 +55,12 @@ def test_endpoint_as_an_argument(shell: Any, receiver: Receiver) -> None:
     assert len(receiver.spans) == 1
 
 
-def test_explicit_configuration(shell: Any, receiver: Receiver) -> None:
-    """Endpoint, key and log level may be given together."""
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
+def test_explicit_configuration(shell: Any, receiver: Receiver, host: str) -> None:
+    """Endpoint, key and log level may be given together, wherever the endpoint is."""
     del shell.env["ARC_ENDPOINT"]
     explicit = f"""arc = Arc(
-    endpoint="{receiver.endpoint}",
+    endpoint="grpc://{host}:{receiver.port}",
     api_key="arc_key_xxx",
     log_level="DEBUG"
 )

@@ -126,8 +126,6 @@ class Session:
     def _converse(self) -> float:
         """Open a stream and follow it to its end; return the seconds until the next one."""
         settings, endpoint = self._settings, self._endpoint
-        if settings.api_key and not (endpoint.tls or endpoint.loopback):
-            return self._unusable("the API key would travel in clear text")
         self._retry_after_s, self._welcomed_at = None, 0.0
         stream = self._stream = Stream()
         if self.state == "waiting":

@@ -85,6 +85,13 @@ class Exporter:
                 endpoint,
                 endpoint.address,
             )
+        if api_key and not (endpoint.tls or endpoint.loopback):
+            _logger.warning(
+                "The API key travels to %s in clear text, as do all requests: write grpcs://%s if "
+                "TLS is served there.",
+                endpoint,
+                endpoint.address,
+            )
 
     @property
     def waiting(self) -> int:
@@ -177,12 +184,6 @@ class Exporter:
             self._drops("shutdown", self._batches.spans)
 
     def _send(self, batch: Batch) -> None:
-        if self._api_key and not (self._endpoint.tls or self._endpoint.loopback):
-            self._refuse(
-                batch,
-                "the API key would travel in clear text; write grpcs:// in front of the address",
-            )
-            return
         try:
             if self._channel is None:
                 self._connect()

@@ -83,6 +83,12 @@ class SqlCallStore:
         """Return failures grouped by what they share."""
         database = self._engine.database
         failures = self._rows(queries.failure_groups(database, project, since, until, limit))
+        if failures:
+            times = {group["last_seen"] for group in failures}
+            latest = self._rows(queries.latest_failures(database, project, times))
+            said = {_group(row): row for row in latest}
+            # a day may have been dropped in between
+            failures = [{**each, **said[_group(each)]} for each in failures if _group(each) in said]
         complaints = self._rows(feedback_queries.groups(database, project, since, until))
         if not complaints:
             return failures
@@ -276,3 +282,7 @@ class SqlCallStore:
             for row in rows:
                 row.update(dict.fromkeys(LARGE, ""), **found.get(row["span_id"], {}))
         return self._judged(project, rows)
+
+
+def _group(row: Row) -> tuple[object, ...]:
+    return tuple(row[name] for name in ("provider", "operation", "signature", "last_seen"))

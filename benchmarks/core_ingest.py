@@ -60,7 +60,7 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     for spans in arguments.batches:
         with tempfile.TemporaryDirectory() as folder:
-            with core(folder, cores[0]) as (pid, port):
+            with core(folder, cores[0]) as (pid, port, _):
                 os.sched_setaffinity(0, {cores[-1]})
                 acknowledged = measure(port, pid, spans, arguments.seconds)
             os.sched_setaffinity(0, cores)
@@ -68,8 +68,8 @@ def main() -> None:
 
 
 @contextmanager
-def core(folder: str, on_core: int) -> Iterator[tuple[int, int]]:
-    """Start `arc core` on one processor core; give process id and gRPC port."""
+def core(folder: str, on_core: int) -> Iterator[tuple[int, int, int]]:
+    """Start `arc core` on one processor core; give process id, gRPC port and HTTP port."""
     command = [sys.executable, "-m", "arc_cli", "core", "--data", folder]
     with subprocess.Popen(
         ["taskset", "-c", str(on_core), *command, "--port", "0", "--http-port", "0"],
@@ -79,10 +79,11 @@ def core(folder: str, on_core: int) -> Iterator[tuple[int, int]]:
     ) as process:
         assert process.stdout is not None
         try:
+            ports: list[int] = []
             for line in process.stdout:
-                found = re.search(r"grpc://127\.0\.0\.1:(\d+)", line)
-                if found:
-                    yield process.pid, int(found[1])
+                ports += map(int, re.findall(r"(?:grpc|http)://127\.0\.0\.1:(\d+)", line))
+                if line.startswith("  next "):
+                    yield process.pid, ports[0], ports[1]
                     return
             raise RuntimeError("Core ended before it was ready.")
         finally:

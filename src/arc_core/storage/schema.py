@@ -50,6 +50,12 @@ def _columns(columns: tuple[Column, ...]) -> str:
 # open many.
 _SETTINGS = "non_replicated_deduplication_window = 1000"
 
+# one for each: who looks for a trace need not read what tells spans
+_BY_ID = tuple(
+    f"INDEX by_{name} {name} TYPE bloom_filter(0.01) GRANULARITY 1"
+    for name in ("trace_id", "span_id")
+)
+
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {{database}}.bodies (
  {_columns(BODIES)}
@@ -60,7 +66,8 @@ SETTINGS index_granularity = 512, {_SETTINGS}{{settings}};
 
 CREATE TABLE IF NOT EXISTS {{database}}.calls (
  {_columns(CALLS)},
- INDEX by_id (trace_id, span_id) TYPE bloom_filter(0.01) GRANULARITY 1,
+ {_BY_ID[0]},
+ {_BY_ID[1]},
  INDEX by_arrival received_at TYPE minmax GRANULARITY 1,
  INDEX by_session session TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = ReplacingMergeTree
@@ -126,9 +133,18 @@ ALTER TABLE {{database}}.calls {_added("turn", after="heal_outcome")},
  ADD INDEX IF NOT EXISTS by_session session TYPE bloom_filter(0.01) GRANULARITY 1
 """
 
+# calls that are there get the new indexes in the background
+_SPLIT_INDEX = f"""
+ALTER TABLE {{database}}.calls
+ {", ".join(f"ADD INDEX IF NOT EXISTS {each.removeprefix('INDEX ')}" for each in _BY_ID)},
+ DROP INDEX IF EXISTS by_id;
+
+ALTER TABLE {{database}}.calls MATERIALIZE INDEX by_trace_id, MATERIALIZE INDEX by_span_id
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS),
-    *(_ADD_FEEDBACK, _ADD_TURNS),
+    *(_ADD_FEEDBACK, _ADD_TURNS, _SPLIT_INDEX),
 )
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`

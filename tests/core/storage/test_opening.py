@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -145,6 +147,34 @@ def test_an_older_folder_gets_the_settings_of_today(tmp_path: Path) -> None:
     made = {table: migrated.query(f"SHOW CREATE TABLE arc.{table}", {}) for table in TABLES}
     migrated.close()
     assert all(b"merge_selector_base = 10" in each for each in made.values()), made
+
+
+def test_an_older_store_finds_its_calls_by_the_indexes_of_today(
+    server: ClickHouseServer, served: Place
+) -> None:
+    """Calls that were there before included: to look through all of them takes seconds."""
+    (before,) = served.open().calls(PROJECT, CallQuery())
+    served.close()
+    calls = f"{database(served)}.calls"
+    dropped = "DROP INDEX by_trace_id, DROP INDEX by_span_id"
+    ask(server, f"ALTER TABLE {calls} {dropped}, ADD INDEX by_id (trace_id, span_id) TYPE set(9)")
+    ask(server, f"TRUNCATE TABLE {database(served)}.schema_version")
+    ask(server, f"INSERT INTO {database(served)}.schema_version SELECT 5, now()")
+
+    served.open()
+    deadline = time.monotonic() + 30
+    unfinished = f"database = '{database(served)}' AND NOT is_done"
+    while ask(server, f"SELECT count() FROM system.mutations WHERE {unfinished}") != "0\n":
+        assert time.monotonic() < deadline, "the indexes are not made"
+        time.sleep(0.05)
+    assert "by_id " not in ask(server, f"SHOW CREATE TABLE {calls}")
+    for column in ("trace_id", "span_id"):
+        for value, granules in ((before[column], 1), ("f" * len(before[column]), 0)):
+            where = f"project = '{PROJECT}' AND {column} = '{value}'"
+            plan = ask(server, f"EXPLAIN indexes = 1 SELECT start_time FROM {calls} WHERE {where}")
+            found = re.search(rf"Name: by_{column}.*?Granules: (\d+)", plan, re.DOTALL)
+            assert found, plan
+            assert int(found[1]) == granules
 
 
 def test_a_newer_schema_is_refused(server: ClickHouseServer, served: Place) -> None:

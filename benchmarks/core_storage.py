@@ -20,6 +20,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from arc_core.collector.foreign import UNKNOWN
 from arc_core.model.calls import COLUMNS, CallBatch
 from arc_core.storage import CallQuery, CallStore, open_call_store
 
@@ -92,10 +93,12 @@ class Calls:
                 "fix_diff": "", "attributes": '{"server.address": "api.openai.com"}',
                 "failure_kinds": [], "failure_signature": error[1] or "other" if error else "",
                 "error_template": error[3] if error else "", "rollout_id": "", "rollout_stage": "",
-                "rollout_arm": "", "heal_outcome": "", "request": REQUEST,
+                "rollout_arm": "", "request": REQUEST,
                 "body": rng.choice(self._bodies),
             }  # fmt: skip
-            batch.append([values.get(column.name) for column in COLUMNS])
+            batch.append(
+                [values.get(each.name, unknown) for each, unknown in zip(COLUMNS, UNKNOWN)]
+            )
         self.trace_ids.append(trace_id)
         return batch
 

@@ -43,6 +43,16 @@ def test_packages_of_the_readme_exist() -> None:
         assert not extra or extra in project["optional-dependencies"]
 
 
+def test_every_package_is_distributed_with_its_types() -> None:
+    """What is under src is in the wheel, and type checkers may look into it."""
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    named = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    packages = {path.parent for path in (ROOT / "src").glob("*/__init__.py")}
+    assert named == {f"src/{path.name}" for path in packages}
+    assert all((path / "py.typed").is_file() for path in packages)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_names_in_a_page_exist(page: Path) -> None:
     """Files that are linked, targets of make, commands, settings, and methods of Arc."""

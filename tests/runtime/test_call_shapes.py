@@ -216,3 +216,16 @@ def test_subclass_azure_and_module_client_are_covered(
     openai.chat.completions.create(**RISKY)
     temperatures = [request["json"]["temperature"] for request in space.requests()]
     assert temperatures == [0.7, 0.7, 0.7]
+
+
+def test_async_azure_is_covered(arc: Arc, space: Any) -> None:
+    """As the sync client of Azure is, whose addresses name a deployment."""
+
+    async def run() -> Any:
+        async with openai.AsyncAzureOpenAI(
+            azure_endpoint=space.url, api_key="k", api_version="2024-10-21"
+        ) as azure:
+            return await azure.chat.completions.create(**RISKY)
+
+    assert asyncio.run(run()).choices
+    assert [request["json"]["temperature"] for request in space.requests()] == [0.7]

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from runtime import Arc
 from runtime_shapes import RISKY
-from telemetry.receiver import Receiver, free_port, hang, wait_until
+from telemetry.receiver import Receiver, free_port, hang, slow, wait_until
 
 
 def attributes(span: Any) -> Any:
@@ -112,6 +112,16 @@ def test_hanging_receiver_does_not_hold_up_flush(
     receiver.answer = hang
     client.chat.completions.create(**RISKY)
     assert not arc.flush(0.2)
+
+
+def test_slow_receiver_gets_everything(arc: Arc, receiver: Receiver, client: openai.OpenAI) -> None:
+    """Calls are made while it thinks; each comes once."""
+    receiver.answer = slow(0.2)
+    for _ in range(3):
+        client.chat.completions.create(**RISKY)
+        receiver.wait_for_requests(1)  # from now on one is always under way
+    assert arc.flush(20)
+    assert len({span.span_id for span in receiver.spans}) == len(receiver.spans) == 3
 
 
 SERVING = """

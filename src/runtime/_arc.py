@@ -61,6 +61,7 @@ class Arc:
         capture_content: Optional[bool] = None,
         heal: Optional[bool] = None,
         policy: Optional[str] = None,
+        rewrite_cached: Optional[bool] = None,
         cache_dir: Optional[str] = None,
         spool: Optional[bool] = None,
         service_name: Optional[str] = None,
@@ -80,6 +81,7 @@ class Arc:
             "capture_content": capture_content,
             "heal": heal,
             "policy": policy,
+            "rewrite_cached": rewrite_cached,
             "cache_dir": cache_dir,
             "spool": spool,
             "service_name": service_name,
@@ -122,6 +124,7 @@ class Arc:
         if settings.disable:
             return
         _log.set_level(settings.log_level)
+        self._registry.let_rewrite_cached(settings.rewrite_cached)
         self._interception.enforcing = settings.mode == "enforce"
         healer = Healer(settings.policy, self._guard) if settings.heals else None
         self._interception.healer = healer

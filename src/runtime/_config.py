@@ -144,6 +144,14 @@ SETTINGS: Tuple[Setting, ...] = (
         "content (messages and tools too), all, none",
     ),
     Setting(
+        "rewrite_cached",
+        "ARC_REWRITE_CACHED",
+        False,
+        _switch,
+        "1: pushed patterns may change what the provider's prompt cache keeps, which is then paid "
+        "anew",
+    ),
+    Setting(
         "cache_dir",
         "ARC_CACHE_DIR",
         None,

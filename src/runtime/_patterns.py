@@ -38,6 +38,7 @@ class PatternRegistry:
         self._used: Optional[PatternSet] = None
         """The set in force before, which knows the models in use."""
         self._seen: Optional[Mapping[str, Pattern]] = None
+        self._rewrites_cached = False
         self.forget()
 
     def forget(self) -> None:
@@ -46,6 +47,13 @@ class PatternRegistry:
 
     # A fork must find the patterns as they were before a change or are after it. So what is
     # compiled goes first, and each change is one step. No mapping is changed in place.
+
+    def let_rewrite_cached(self, allowed: bool) -> None:
+        """Say whether pushed patterns may change what providers keep in their prompt caches."""
+        with self._lock:
+            if allowed is not self._rewrites_cached:
+                self._rewrites_cached = allowed
+                self._retire()
 
     def add(self, pattern: Pattern) -> None:
         """Put a local pattern in force; one of the same name is replaced."""
@@ -72,10 +80,12 @@ class PatternRegistry:
         pushed = {pattern.name: pattern for pattern in patterns}
         while True:
             local, before = self._local, self._compiled
-            made = _compile(local, pushed)
+            allowed = self._rewrites_cached
+            made = _compile(local, pushed, allowed)
             made.prepare(before or self._used)
             with self._lock:
-                if self._local is local:  # the application has registered nothing meanwhile
+                # the application has registered nothing meanwhile, nor been configured anew
+                if self._local is local and self._rewrites_cached is allowed:
                     self._compiled = None
                     self._pushed = pushed
                     self._compiled = made
@@ -111,13 +121,17 @@ class PatternRegistry:
             with self._lock:
                 compiled = self._compiled  # which another thread may have made meanwhile
                 if compiled is None:
-                    compiled = self._compiled = _compile(self._local, self._pushed)
+                    compiled = self._compiled = _compile(
+                        self._local, self._pushed, self._rewrites_cached
+                    )
         return compiled
 
 
-def _compile(local: Mapping[str, Pattern], pushed: Mapping[str, Pattern]) -> PatternSet:
+def _compile(
+    local: Mapping[str, Pattern], pushed: Mapping[str, Pattern], rewrites_cached: bool
+) -> PatternSet:
     """Make the set of which each name is there once, local before pushed before built in."""
     replaced = {**pushed, **local}
     built_in = [pattern for pattern in BUILT_IN if pattern.name not in replaced]
     remaining = [pattern for pattern in pushed.values() if pattern.name not in local]
-    return PatternSet([*built_in, *remaining, *local.values()])
+    return PatternSet([*built_in, *remaining, *local.values()], rewrites_cached=rewrites_cached)

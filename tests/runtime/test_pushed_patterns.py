@@ -40,6 +40,21 @@ def test_local_goes_before_pushed_before_built_in() -> None:
     assert registry.current().patterns == BUILT_IN
 
 
+def test_the_application_may_allow_what_costs_its_prompt_cache() -> None:
+    """The setting is asked at each call, also for patterns that are in force already."""
+    document = {"name": "p", "pattern": {"model": "m"}, "fix": {"system": "other"}}
+    marked = {"type": "text", "text": "kept", "cache_control": {"type": "ephemeral"}}
+    registry = PatternRegistry()
+    registry.push([Pattern.parse(document, origin=Origin.PUSHED)])
+    for allowed in (False, True, False):
+        registry.let_rewrite_cached(allowed)
+        body = {"model": "m", "system": [marked], "messages": []}
+        decision = registry.current().decide("anthropic", "messages", body)
+        assert decision is not None
+        assert [each.name for each in decision.applied] == ["p"] * allowed
+        assert len(decision.skipped) == (not allowed)
+
+
 def test_calls_go_on_with_the_patterns_before_while_new_ones_are_compiled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -50,11 +65,11 @@ def test_calls_go_on_with_the_patterns_before_while_new_ones_are_compiled(
     compiling, proceed = threading.Event(), threading.Event()
     made: List[PatternSet] = []
 
-    def slow(patterns: Any) -> PatternSet:
+    def slow(patterns: Any, **settings: bool) -> PatternSet:
         if threading.current_thread() is pusher:
             compiling.set()
             proceed.wait(10)
-        made.append(PatternSet(patterns))
+        made.append(PatternSet(patterns, **settings))
         return made[-1]
 
     pusher = threading.Thread(target=registry.push, args=([pattern("a", Origin.PUSHED, 2)],))

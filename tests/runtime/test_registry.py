@@ -68,8 +68,8 @@ def test_change_is_compiled_once(arc: Arc, monkeypatch: pytest.MonkeyPatch) -> N
     made = []
     together = threading.Barrier(8)
 
-    def slow(patterns: Any) -> PatternSet:
-        made.append(PatternSet(patterns))
+    def slow(patterns: Any, **settings: bool) -> PatternSet:
+        made.append(PatternSet(patterns, **settings))
         threading.Event().wait(0.2)  # as many patterns take
         return made[-1]
 
@@ -91,10 +91,10 @@ def test_fork_while_patterns_are_compiled(
     """The child neither waits for a thread that it has not, nor loses a pattern."""
     compiling, go_on = threading.Event(), threading.Event()
 
-    def slow(patterns: Any) -> PatternSet:
+    def slow(patterns: Any, **settings: bool) -> PatternSet:
         compiling.set()
         go_on.wait(30)
-        return PatternSet(patterns)
+        return PatternSet(patterns, **settings)
 
     monkeypatch.setattr(_patterns, "PatternSet", slow)
     arc.register_pattern({"temperature": {">": 0.9}}, {"temperature": 0.5}, name="mine")

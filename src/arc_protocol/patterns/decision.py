@@ -18,9 +18,11 @@ from typing import (
 )
 
 from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, RUN, SHADOW, TREATED
+from arc_protocol.patterns.caching import loss
 from arc_protocol.patterns.checks import EvaluationError
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
+from arc_protocol.patterns.pattern import Origin
 
 if TYPE_CHECKING:
     from arc_protocol.patterns.checks import Check
@@ -118,11 +120,14 @@ def settle(
     failures: List[Failure],
     rematch: Callable[[Mapping[str, Any], Set[int]], Matches],
     run: Run = None,
+    provider: Optional[str] = None,
+    rewrites_cached: bool = True,
 ) -> Decision:
     """Apply the fixes of the patterns that match, in order of precedence.
 
     What they leave is matched again, so that a fixed request does not run into the next known
-    failure; each pattern applies at most once.
+    failure; each pattern applies at most once. Unless `rewrites_cached`, a pushed pattern does not
+    change what the provider's prompt cache keeps.
     """
     fixed = body
     done: Set[int] = set()
@@ -155,7 +160,12 @@ def settle(
             except Exception as error:
                 broken.append((pattern, _reason(error)))
             else:
-                if result is not fixed:
+                lost = None
+                if result is not fixed and not rewrites_cached and pattern.origin is Origin.PUSHED:
+                    lost = _loss(fixed, result, pattern, provider)
+                if lost is not None:
+                    skipped.append((pattern, lost))
+                elif result is not fixed:
                     fixed, changed = result, True
                     applied.append(pattern)
                     claims.update(dict.fromkeys(written, hit))
@@ -170,6 +180,15 @@ def settle(
         tuple(broken + failures),
         assignment,
     )
+
+
+def _loss(
+    before: Mapping[str, Any], after: Mapping[str, Any], pattern: Pattern, provider: Optional[str]
+) -> Optional[str]:
+    try:
+        return loss(before, after, lambda request: pattern.then.apply(request, {})[0], provider)
+    except Exception as error:  # a request may hold anything: what cannot be told is not risked
+        return f"whether the prompt cache is kept cannot be told: {_reason(error)}"
 
 
 def _trial(hits: Iterable[Candidate]) -> Optional[Pattern]:

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import Any, Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from arc_protocol.patterns.caching import FIELDS
 from arc_protocol.patterns.checks import Check
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decide, compile_alone
@@ -31,6 +32,10 @@ class Candidate(NamedTuple):
     clauses: Tuple[Clause, ...]
 
 
+_NOT_ALONE = frozenset([("model",), *((field,) for field in FIELDS)])
+"""Fields after whose change there is more to look at."""
+
+
 class Candidates:
     """The patterns that may match the calls of one model.
 
@@ -47,7 +52,7 @@ class Candidates:
         if len(everyone) == 1:
             _, check, pattern, _ = everyone[0]
             fix = pattern.then
-            if fix.setter is not None and ("model",) not in fix.fields:
+            if fix.setter is not None and _NOT_ALONE.isdisjoint(fix.fields):
                 self.alone = compile_alone(pattern, check, fix.setter)
         self._always: List[Candidate] = []
         self._drawers: Optional[Dict[str, _Drawer]] = None

@@ -42,7 +42,9 @@ class PatternSet:
         patterns: local before pushed before built-in; within one origin the latest first.
     """
 
-    def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
+    def __init__(self, patterns: Iterable[Pattern] = (), *, rewrites_cached: bool = False) -> None:
+        """With `rewrites_cached`, pushed patterns may change what prompt caches keep."""
+        self._rewrites_cached = rewrites_cached
         latest_first = reversed(list(patterns))
         self.patterns = tuple(sorted(latest_first, key=lambda pattern: pattern.origin))
         self._revision: Optional[str] = None
@@ -105,7 +107,7 @@ class PatternSet:
             again = self.candidates(provider, operation, fixed)
             return ([], []) if again is None else match(again, fixed, done)
 
-        return settle(body, hits, failures, rematch, run)
+        return settle(body, hits, failures, rematch, run, provider, self._rewrites_cached)
 
     def explain(
         self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]

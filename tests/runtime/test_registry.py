@@ -47,9 +47,9 @@ def test_what_was_registered_is_compiled_before_the_next_call(
     made_by = []
 
     class Watched(PatternSet):
-        def __init__(self, patterns: Any) -> None:
+        def __init__(self, patterns: Any, **settings: bool) -> None:
             made_by.append(threading.current_thread().name)
-            super().__init__(patterns)
+            super().__init__(patterns, **settings)
 
         def prepare(self, used: Any = None) -> None:
             super().prepare(used)

@@ -58,7 +58,7 @@ def main() -> None:
         _compare("64 threads on one client, 10 calls each", endpoint, lambda: _threads(space, 10))
         _compare("1,000 gathered async calls", endpoint, lambda: asyncio.run(_gathered(space)))
         _compare(
-            "64 threads, 100 calls each", endpoint, lambda: _threads(space, 100), rounds=ROUNDS // 4
+            "64 threads, 40 calls each", endpoint, lambda: _threads(space, 40), rounds=ROUNDS // 3
         )
 
 

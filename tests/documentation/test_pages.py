@@ -55,7 +55,7 @@ def test_settings_are_all_in_their_table() -> None:
 
 def test_metrics_are_all_in_their_table() -> None:
     """Names and types are those of a scrape."""
-    scraped = generate_latest(Metrics(refresh=lambda: None).registry).decode()
+    scraped = generate_latest(Metrics(refresh=lambda: None).registry()).decode()
     exported = dict(re.findall(r"^# TYPE (\S+) (\S+)$", scraped, re.MULTILINE))
     documented = {quoted(row[0])[0]: row[1] for row in rows(page("metrics.md"), "name")}
     helpers = {name for name in exported if name.endswith("_created")}

@@ -16,6 +16,7 @@ from runtime._telemetry import spans, tracer
 from runtime._telemetry.description import describe
 from runtime._telemetry.failures import Failures
 from runtime._telemetry.feedback import Judgements
+from runtime._telemetry.metrics import Metrics
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.resource import resource
 from runtime._telemetry.runs import SESSION
@@ -81,9 +82,6 @@ class Pipeline:
             return
         self._applied = settings
         if self._metrics is None:
-            # 30 ms to import: not on the caller's thread
-            from runtime._telemetry.metrics import Metrics
-
             self._metrics = Metrics(
                 refresh=lambda: self.worker.catch_up(_SCRAPE_WAIT_S),
                 faults=lambda: self._guard.counts,

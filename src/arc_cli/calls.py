@@ -68,7 +68,8 @@ def result(call: Dict[str, Any]) -> str:
     """Return how a call ended."""
     healed = call["heal_outcome"] == "healed"
     if call["failure_kinds"] and not call["failed"]:
-        return ", ".join(call["failure_kinds"])
+        named = call["error_code"] if call["failure_kinds"] == ["feedback"] else ""
+        return " ".join(filter(None, (", ".join(call["failure_kinds"]), named)))
     if not (call["failed"] or healed):
         return "ok"
     words = (call["status_code"], call["error_code"] or call["error_type"], call["error_param"])

@@ -39,6 +39,8 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
                     connected = True
                 elif name == "dropped":
                     _note(f"{value['count']} calls left out, they come too fast")
+                elif name == "feedback" and not options.json:
+                    print(_said(value), flush=True)
                 elif name == "call":
                     print(json.dumps(value) if options.json else _line(value), flush=True)
                     if left is not None:
@@ -55,6 +57,19 @@ def _print(core: CoreClient, options: argparse.Namespace) -> int:
 def _note(text: str) -> None:
     """Tell what is no call, apart from the calls."""
     print(f"arc tail: {text}", file=sys.stderr, flush=True)
+
+
+def _said(feedback: Dict[str, Any]) -> str:
+    """Return what somebody says of a reply, under the calls."""
+    words = (feedback["outcome"], feedback["label"], feedback["explanation"])
+    parts = [
+        clock(feedback["given_at"]),
+        clean(feedback["service"] or "-"),
+        f"feedback by {clean(feedback['source'] or 'somebody')}",
+        ": ".join(clean(word) for word in words if word) or f"score {feedback['score']}",
+        f"on {feedback['call_span_id'] or clean(feedback['response_id'])}",
+    ]
+    return cut("  ".join(parts), width())
 
 
 def _line(call: Dict[str, Any]) -> str:

@@ -28,6 +28,8 @@ _WHOLE_S = 60.0
 _REST = 2.0
 """After work the thread rests for so many times as long, and leaves the machine to others."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
 _Result = TypeVar("_Result")
 
 
@@ -87,6 +89,7 @@ class Learner:
         while not self._ended.is_set():
             failures, trials = self._news.wait(self._interval_s)
             began = time.monotonic()
+            self._guarded(self._listen, failures, trials)
             self.work(failures, trials)
             self._ended.wait(_REST * (time.monotonic() - began))
 
@@ -95,6 +98,17 @@ class Learner:
         for project in self._projects():
             groups = self._store.failure_groups(project, until - _STOCK, until, _GROUPS)
             self._news.add({(project, group["signature"]): group["count"] for group in groups})
+
+    def _listen(self, failures: dict[Named, int], trials: set[Named]) -> None:
+        """Add the failures that people saw, and the trials of whose calls they speak."""
+        for project, since_us in self._news.take_feedback().items():
+            since = _EPOCH + timedelta(microseconds=since_us)
+            for row in self._store.feedback_news(project, since):
+                if row["signature"]:
+                    named = project, row["signature"]
+                    failures[named] = failures.get(named, 0) + row["calls"]
+                if row["rollout_id"]:
+                    trials.add((project, row["rollout_id"].rpartition("@")[0]))
 
     def work(self, failures: Mapping[Named, int], trials: Collection[Named]) -> None:
         """Learn from these failures, and move these trials: what the thread does again and again.

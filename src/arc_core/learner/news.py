@@ -23,6 +23,7 @@ class News:
     def __init__(self) -> None:
         self._failures: Counter[Named] = Counter()
         self._trials: set[Named] = set()
+        self._feedback: dict[str, int] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()
 
@@ -38,6 +39,17 @@ class News:
         }
         if failures or trials:
             self.add(failures, trials)
+        if batch.feedback:
+            with self._lock:
+                for each in batch.feedback:
+                    self._feedback.setdefault(each.project, each.received_at)
+            self._some.set()
+
+    def take_feedback(self) -> dict[str, int]:
+        """Return projects in which feedback has come, and since when, in microseconds."""
+        with self._lock:
+            taken, self._feedback = self._feedback, {}
+        return taken
 
     def add(self, failures: Mapping[Named, int], trials: Iterable[Named] = ()) -> None:
         """Note failures, with the number of calls that had each, and trials."""

@@ -189,8 +189,8 @@ class CallStore(Protocol):
     def feedback_news(self, project: str, since: datetime) -> list[Row]:
         """Return rollout_id and signature of calls of which feedback was received since then.
 
-        Each pair once; either is empty where there is none. Feedback that came up to ten minutes
-        earlier is among it, as its calls may have come after it.
+        Each pair once, with the number of calls; either is empty where there is none. Feedback that
+        came up to ten minutes earlier is among it, as its calls may have come after it.
         """
 
     def feedback(

@@ -265,7 +265,7 @@ def news(database: str, project: str, since: int) -> Question:
     )
     return (
         f"""
-SELECT DISTINCT calls.rollout_id AS rollout_id,
+SELECT calls.rollout_id AS rollout_id, uniqExact(calls.trace_id, calls.span_id) AS calls,
  if(said.outcome = '{BAD}' AND NOT calls.failed AND calls.failure_signature = '',
   {_SIGNATURE}, '') AS signature
 FROM (SELECT * FROM {database}.calls AS calls {where}) AS calls
@@ -273,6 +273,7 @@ INNER JOIN (
  SELECT * FROM {database}.feedback AS said
  WHERE said.project = {{project:String}} AND said.outcome != ''
 ) AS said ON said.response_id = calls.response_id
-WHERE {_MEANT}{SETTINGS}""",
+WHERE {_MEANT}
+GROUP BY rollout_id, signature{SETTINGS}""",
         where.parameters,
     )

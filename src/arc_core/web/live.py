@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from arc_core.model.calls import COLUMNS, LARGE, CallBatch
+from arc_core.model.feedback import Feedback
 from arc_core.storage import CallQuery, Row
 
 WAITING_CALLS = 1000
@@ -32,21 +33,22 @@ class Watcher:
     """What one watcher has not been given yet; made by `LiveCalls.watch` on its event loop."""
 
     def __init__(self, project: str, query: CallQuery) -> None:
+        self._project = project
         self._wanted = [(_PLACES["project"], project)]
         for name, place in _EQUAL.items():
             value = getattr(query, name)
             if value is not None:
                 self._wanted.append((place, value))
         self._pattern = query.pattern
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[Row | Feedback] = deque()
         self._dropped = 0
         self._closed = False
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
 
-    async def take(self, timeout_s: float) -> tuple[int, list[Row]] | None:
-        """Return how many calls were dropped, and those that came after them.
+    async def take(self, timeout_s: float) -> tuple[int, list[Row | Feedback]] | None:
+        """Return how many calls were dropped, and those that came after them, with feedback.
 
         Both count since the last time, and are nothing if nothing came within `timeout_s`. None
         means that there will be no more.
@@ -70,10 +72,24 @@ class Watcher:
         if not chosen:
             return
         newest = chosen[-WAITING_CALLS:]
-        rows = [{name: columns[place][index] for name, place in _SHOWN} for index in newest]
+        # what is said of a reply comes after it, as news of its own
+        rows = [
+            {**{name: columns[place][index] for name, place in _SHOWN}, "feedback": []}
+            for index in newest
+        ]
         with self._lock:
             self._dropped += len(chosen) - len(rows)
-            self._waiting.extend(rows)
+        self._keep(rows)
+
+    def hear(self, feedback: Sequence[Feedback]) -> None:
+        """Keep what is said of replies, for who watches all calls: it says not which call."""
+        own = [each for each in feedback if each.project == self._project]
+        if own and len(self._wanted) == 1 and self._pattern is None:
+            self._keep(own[-WAITING_CALLS:])
+
+    def _keep(self, news: Sequence[Row | Feedback]) -> None:
+        with self._lock:
+            self._waiting.extend(news)
             while len(self._waiting) > WAITING_CALLS:
                 self._waiting.popleft()
                 self._dropped += 1
@@ -117,6 +133,7 @@ class LiveCalls:
         """Hand a batch to the watchers, from any thread; without watchers this costs nothing."""
         for watcher in self._watchers:
             watcher.offer(batch.columns)
+            watcher.hear(batch.feedback)
 
     @contextmanager
     def watch(self, project: str, query: CallQuery) -> Iterator[Watcher]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from arc_core.model import calls
+from arc_core.model import calls, feedback
+from arc_core.storage import judged
 from arc_core.web.fields import EPOCH, Schema
 
 
@@ -126,13 +127,28 @@ def _of_column(column: calls.Column) -> Out:
     return Out({**out.schema, "description": column.meaning}, out.show)
 
 
+_FEEDBACK = {
+    column.name: _of_column(column)
+    for column in feedback.COLUMNS
+    if column.name not in ("project", "received_at")
+}
+FEEDBACK = Shape("Feedback", "What somebody says of a reply.", _FEEDBACK)
+SAID = Shape(
+    "Said",
+    "What somebody says of the reply of this call.",
+    {name: _FEEDBACK[name] for name in judged.SHOWN},
+)
 CALL_WITH_BODY = Shape(
     "CallWithBody",
-    "A finished call, its request without words, and what was said.",
-    {column.name: _of_column(column) for column in calls.COLUMNS},
+    "A finished call, its request without words, what was said, and what is said of its reply.",
+    {
+        **{column.name: _of_column(column) for column in calls.COLUMNS},
+        "feedback": SAID.out.listed(),
+    },
 )
 CALL = Shape(
     "Call",
-    "A finished call.",
+    "A finished call, and what is said of its reply. A bad word makes it one with the failure "
+    "feedback.",
     {name: out for name, out in CALL_WITH_BODY.members.items() if name not in calls.LARGE},
 )

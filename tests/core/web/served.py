@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from arc_core._server import ports
 from arc_core.access import Gate
+from arc_core.model.feedback import Feedback
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
 from arc_core.web import Context, LiveCalls, create_app
@@ -97,9 +98,9 @@ class Served:
         }
         self.context.registry.runtime_seen("default", runtime_id, **{**report, **values})
 
-    def insert(self, *calls: dict[str, Any]) -> None:
+    def insert(self, *calls: dict[str, Any], feedback: Iterable[Feedback] = ()) -> None:
         """Store calls and publish them, as the collector does."""
-        made = batch(*calls)
+        made = batch(*calls, feedback=feedback)
         self.context.store.insert(made, token=uuid.uuid4().hex)
         self.context.live.publish(made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from arc_core.web.resources import (
     calls,
     failures,
+    feedback,
     info,
     keys,
     patterns,
@@ -19,6 +20,7 @@ ENDPOINTS = (
     *patterns.ENDPOINTS,
     *failures.ENDPOINTS,
     *calls.ENDPOINTS,
+    *feedback.ENDPOINTS,
     *statistics.ENDPOINTS,
     *replay.ENDPOINTS,
     *rollouts.ENDPOINTS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from arc_core.model.feedback import Feedback
 from arc_core.storage import MAX_CALLS, CallQuery, Row, cursor
 from arc_core.web import shapes
 from arc_core.web.endpoint import Ask, Endpoint
@@ -92,9 +93,13 @@ def _stream(context: Context, ask: Ask) -> StreamingResponse:
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
-def _events(dropped: int, rows: list[Row]) -> str:
+def _events(dropped: int, news: list[Row | Feedback]) -> str:
     events = [_event("dropped", {"count": dropped})] if dropped else []
-    events += [_event("call", CALL.show(row)) for row in rows]
+    for each in news:
+        if isinstance(each, Feedback):
+            events.append(_event("feedback", shapes.FEEDBACK.show(each)))
+        else:
+            events.append(_event("call", CALL.show(each)))
     return "".join(events) or ": nothing new\n\n"
 
 
@@ -124,7 +129,8 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/api/v1/calls/stream",
-        "Watch calls as they arrive: server-sent events `call` with a Call, and `dropped` with "
+        "Watch calls as they arrive: server-sent events `call` with a Call, `feedback` with a "
+        "Feedback when all calls are watched, and `dropped` with "
         "the count of calls that were left out as this client reads too slowly",
         _stream,
         {"type": "string"},

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ TEXT = (
     " no more if out so up said what its about than into them can only other time new some could"
 )
 ID_OF_TRACE, ID_OF_SPAN = b"TRACE-ID-BENCH-I", b"SPAN-ID-"
+_SAMPLES = 12
 THREADS = {
     "python": "decoding, Arrow, inserts",
     "ThreadPool": "the engine's parts",
@@ -95,17 +97,18 @@ def measure(port: int, pid: int, spans: int, seconds: float) -> int:
     templates = payloads(spans)
     size = sum(map(len, templates)) / len(templates) / spans
     warm, _ = asyncio.run(load(port, templates, spans, seconds / 4))  # the engine takes its memory
-    before_mb, before, started = resident_mb(pid), cpu_s(pid), time.monotonic()
-    sent, refused = asyncio.run(load(port, templates, spans, seconds))
+    before, started = cpu_s(pid), time.monotonic()
+    with sampled(pid, seconds / _SAMPLES) as memory_mb:
+        sent, refused = asyncio.run(load(port, templates, spans, seconds))
     took_s, used = time.monotonic() - started, cpu_s(pid)
     used.subtract(before)
     total_s = used.total()
     print(
         f"{spans:4} spans of {size:.0f} B per request: {sent / took_s:7,.0f} spans/s"
         f" with {total_s / took_s:.2f} of a core, {total_s / sent * 1e6:.1f} µs CPU per span"
-        f" = {sent / total_s:,.0f} spans per core-second; {refused} requests refused;"
-        f" memory {before_mb:.0f} -> {resident_mb(pid):.0f} MB"
+        f" = {sent / total_s:,.0f} spans per core-second; {refused} requests refused"
     )
+    print(f"     resident MB, each time the most: {', '.join(f'{each:.0f}' for each in memory_mb)}")
     parts = (f"{name} {used_s / sent * 1e6:.1f}" for name, used_s in used.most_common())
     print(f"     µs per span: {', '.join(parts)}", flush=True)
     return warm + sent
@@ -256,6 +259,29 @@ def cpu_s(pid: int) -> Counter[str]:
 def resident_mb(pid: int) -> float:
     """Return the resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+@contextmanager
+def sampled(pid: int, every_s: float) -> Iterator[list[float]]:
+    """Give the most resident memory of each such time, in MB, growing until the end."""
+    most: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        began = time.monotonic()
+        while not ended.wait(0.5):
+            position = int((time.monotonic() - began) / every_s)
+            while len(most) <= position:
+                most.append(0.0)
+            most[position] = max(most[position], resident_mb(pid))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        thread.join()
 
 
 def stored(folder: str, acknowledged: int) -> None:

@@ -43,11 +43,15 @@ def document(name: str = "team", share: int = WHOLE, fix: Any = None) -> Dict[st
     }
 
 
-def call(arc: Arc, client: openai.OpenAI, times: int, **values: Any) -> None:
+def call(arc: Arc, client: openai.OpenAI, times: int, seed: Any = 1) -> None:
     """Make calls that the pattern matches."""
-    request = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "seed": 1}
     for _ in range(times):
-        client.chat.completions.create(**{**request, "stop": ["."], **values})
+        client.chat.completions.create(
+            model="m",
+            messages=[{"role": "user", "content": "hi"}],
+            stop=["."],
+            extra_body={"seed": seed},  # which the oldest SDK does not know
+        )
     assert arc.flush(10)
 
 

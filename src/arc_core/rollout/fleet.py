@@ -9,6 +9,7 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.registry.runtimes import SILENT_AFTER, RuntimeRecord
+from arc_protocol.patterns.allocation import CALL
 from arc_protocol.patterns.policy import POLICIES, refusal
 
 _FRESH = timedelta(seconds=1)
@@ -32,8 +33,8 @@ class Fleet:
     def unfit(self, record: PatternRecord) -> str | None:
         """Say why a pattern must go, as too many have switched it off or refuse it.
 
-        Those whose own policy forbids it say nothing about the pattern, and those that do not know
-        a rescue yet may take it later.
+        Those whose own policy forbids it say nothing about the pattern, nor do those that know no
+        rescue yet, or no runs as units.
         """
         connected = self._connected(record.project)
         against = [
@@ -46,7 +47,7 @@ class Fleet:
                 verdict.state == "disabled"
                 or (
                     verdict.state == "refused"
-                    and record.state is not State.RESCUE
+                    and not _is_new_to_some(record)
                     and not _forbids(runtime, record)
                 )
             )
@@ -63,6 +64,11 @@ class Fleet:
             known = [runtime for runtime in found if runtime.connected_at(now)]
             self._read[project] = now, known
         return known
+
+
+def _is_new_to_some(record: PatternRecord) -> bool:
+    by_runs = (record.allocation or {}).get("unit", CALL) != CALL
+    return by_runs or record.state is State.RESCUE
 
 
 def _forbids(runtime: RuntimeRecord, record: PatternRecord) -> bool:

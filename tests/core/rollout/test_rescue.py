@@ -336,3 +336,24 @@ def test_what_a_person_put_in_force_stays_so_whatever_runtimes_say(world: Make) 
     each.runtime(verdicts={"fix": DISABLED})
     each.controller.run(PROJECT)
     assert each.state() is State.ACTIVE
+
+
+@pytest.mark.parametrize(("verdict", "ends"), [(BROKEN, False), (DISABLED, True)])
+def test_runtimes_that_know_no_runs_say_nothing_about_a_trial_of_runs(
+    world: Make, verdict: Verdict, ends: bool
+) -> None:
+    """Older ones refuse it for the unit that they do not know; those that know it may stumble."""
+    each = world()
+    each.registry.add_pattern(
+        PROJECT,
+        {"name": "fix", "pattern": {"model": "fix"}, "fix": {"temperature": None}},
+        author="learner",
+        state=State.CANDIDATE,
+        evidence={"signature": "s", "unit": "run", "failed": 12, "matching": 12},
+    )
+    each.controller.run(PROJECT)
+    assert each.state() is State.CANARY
+    each.runtime(verdicts={"fix": verdict})
+    each.now += timedelta(seconds=2)
+    each.controller.run(PROJECT)
+    assert each.state() is (State.ROLLED_BACK if ends else State.CANARY)

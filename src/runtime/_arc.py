@@ -8,7 +8,19 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.version import __version__
@@ -59,6 +71,7 @@ class Arc:
         metrics_port: Optional[int] = None,
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
+        redact: Union[str, Callable[[str], str], None] = None,
         heal: Optional[bool] = None,
         policy: Optional[str] = None,
         rewrite_cached: Optional[bool] = None,
@@ -79,6 +92,7 @@ class Arc:
             "metrics_port": metrics_port,
             "mode": mode,
             "capture_content": capture_content,
+            "redact": redact,
             "heal": heal,
             "policy": policy,
             "rewrite_cached": rewrite_cached,

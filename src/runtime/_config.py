@@ -6,6 +6,7 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
@@ -20,6 +21,7 @@ _logger = logging.getLogger("arc")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
 _LONGEST_S = 3600
+_HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -87,6 +89,12 @@ def _seconds(value: Any) -> float:
     raise SettingError(f"write a number of seconds from 0 to {_LONGEST_S}")
 
 
+def _hook(value: Any) -> Any:
+    if callable(value) or (isinstance(value, str) and _HOOK.fullmatch(value.strip())):
+        return value.strip() if isinstance(value, str) else value
+    raise SettingError("write a function, or as text module:function")
+
+
 class Setting(NamedTuple):
     """One line of the table."""
 
@@ -126,6 +134,14 @@ SETTINGS: Tuple[Setting, ...] = (
         _switch,
         "whether messages, tool arguments and reasoning are sent to the endpoint; "
         "default: yes, as the endpoint is on this machine or was named by you",
+    ),
+    Setting(
+        "redact",
+        "ARC_REDACT",
+        None,
+        _hook,
+        "function that gets each text which would leave the process and returns what may; as text "
+        "module:function",
     ),
     Setting(
         "heal",

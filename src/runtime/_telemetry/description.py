@@ -28,6 +28,8 @@ class Description(NamedTuple):
     """Messages, instructions and tools, as structures."""
     failure: Optional[str]
     """What the failed call's error said; None when the call succeeded."""
+    redacted: bool = False
+    """Whether texts were changed, so that others which hold the same must not be sent."""
 
     @property
     def ended_ns(self) -> int:
@@ -48,7 +50,8 @@ class Description(NamedTuple):
         fields = attributes.get(semconv.ARC_FIX_FIELDS)
         if fields:
             before, after = self.call.body, _proposed(self.call)
-            diff = changes.patch(before, after, fields, capture_content=capture_content)
+            readable = capture_content and not self.redacted
+            diff = changes.patch(before, after, fields, capture_content=readable)
             if diff is None:
                 whole = False
             else:

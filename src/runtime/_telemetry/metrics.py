@@ -50,6 +50,9 @@ class Metrics:
         self._dropped = made.counts(
             "arc_telemetry_dropped", "Spans that were not delivered", ["reason"]
         )
+        self._unredacted = made.counts(
+            "arc_redaction_failures", "Calls and feedback whose texts the redact hook did not take"
+        )
         self._own_faults = made.counts(
             "arc_faults", "Faults of Arc itself, by internal step", ["step"]
         )
@@ -95,6 +98,10 @@ class Metrics:
     def dropped(self, reason: str, count: int) -> None:
         """Count spans that will not be delivered."""
         self._dropped.add(count, reason)
+
+    def unredacted(self) -> None:
+        """Count a call or feedback whose texts stay at home as the redact hook failed."""
+        self._unredacted.add(1)
 
     def delivery(self, *, sent: int, waiting: int, up: bool) -> None:
         """Take over the state of the exporter."""

@@ -18,6 +18,7 @@ from runtime._telemetry.failures import Failures
 from runtime._telemetry.feedback import Judgements
 from runtime._telemetry.metrics import Metrics
 from runtime._telemetry.otlp import Exporter
+from runtime._telemetry.redaction import Redaction
 from runtime._telemetry.resource import resource
 from runtime._telemetry.runs import SESSION
 from runtime._telemetry.spool import Spool
@@ -62,6 +63,7 @@ class Pipeline:
         self._metrics: Any = None
         self._server: Any = None
         self._exporter: Optional[Exporter] = None
+        self._redaction: Optional[Redaction] = None
         self._unread: List[Tuple[float, Exchange]] = []
         self._failures = Failures()
         self._judgements = Judgements()
@@ -86,6 +88,9 @@ class Pipeline:
                 refresh=lambda: self.worker.catch_up(_SCRAPE_WAIT_S),
                 faults=lambda: self._guard.counts,
             )
+        if before is None or before.redact != settings.redact:
+            hook, failed = settings.redact, self._metrics.unredacted
+            self._redaction = None if hook is None else Redaction(hook, failed=failed)
         if before is None or before.metrics_port != settings.metrics_port:
             self._serve_metrics(settings.metrics_port)
         if before is None or any(before.values[k] != settings.values[k] for k in _EXPORT_SETTINGS):
@@ -209,11 +214,15 @@ class Pipeline:
         except Exception as fault:  # the call is told of, whatever is in its reply
             self._guard.caught("detection", fault)
         self._metrics.observe(call, description.attributes)
+        own_trace = tracer.captures_content()
+        if self._redaction is not None:
+            leaves = self._captures_content or own_trace
+            description = self._redaction.of_call(description, with_content=leaves)
         if call.decision is not None and call.decision.errors:
             self.link.stumbled(call.decision.errors)
         ids = None
         try:
-            ids = tracer.record(description, capture_content=tracer.captures_content())
+            ids = tracer.record(description, capture_content=own_trace)
         except Exception as fault:  # the application's tracer provider is not ours
             self._guard.caught("tracer", fault)
         if self._exporter is not None:
@@ -225,6 +234,9 @@ class Pipeline:
     def _judge(self, feedback: Feedback) -> None:
         if self._exporter is not None:
             capture = self._captures_content
+            if self._redaction is not None and capture:
+                words = self._redaction.of_text(feedback.explanation)
+                feedback = feedback._replace(explanation=words)
             self._exporter.add(self._judgements.encode(feedback, capture_content=capture))
 
     def _call(self, exchange: Exchange, reply: Any) -> FinishedCall:

@@ -19,7 +19,8 @@ from typing import Any
 from arc_core.detection.failures import Failed, identify
 from arc_core.learner import Learner
 from arc_core.learner.news import News
-from arc_core.model.calls import COLUMNS, CallBatch, Kind
+from arc_core.model.calls import COLUMNS, CallBatch
+from arc_core.model.columns import Kind
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry

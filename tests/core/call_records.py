@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from arc_core.model.calls import COLUMNS, CallBatch, Kind
+from arc_core.model.calls import COLUMNS, CallBatch
+from arc_core.model.columns import Kind
 from arc_core.model.feedback import Feedback
 
 PROJECT = "shop"

@@ -8,7 +8,9 @@ from typing import Any, Callable, Iterator
 import openai
 import pytest
 
+from core_stand_in import StandIn
 from runtime import Arc
+from runtime._link import forks
 from telemetry.receiver import Receiver
 
 
@@ -23,6 +25,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) ->
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def core(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in for Core that this process is linked to at once, as no test with it forks."""
+    # else an old gRPC would have each of them wait for the first call
+    monkeypatch.setattr(forks, "are_survived", lambda: True)
+    with StandIn() as running:
         yield running
 
 

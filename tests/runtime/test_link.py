@@ -7,7 +7,7 @@ import queue
 import threading
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, List
 
 import grpc
 import openai
@@ -16,21 +16,8 @@ import pytest
 from arc_protocol.wire.sync_pb2 import Current, Goodbye, SetId, Verdict
 from core_stand_in import StandIn, cool, pattern_set
 from runtime import Arc
-from runtime._link import forks
 from runtime_shapes import RISKY
 from telemetry.receiver import Receiver, free_port, wait_until
-
-
-@pytest.fixture(autouse=True)
-def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # else an old gRPC would have each of them wait for the first call
-    monkeypatch.setattr(forks, "are_survived", lambda: True)
-
-
-@pytest.fixture
-def core() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,19 +13,7 @@ from arc_protocol.wire import signatures
 from arc_protocol.wire.sync_pb2 import PatternSet, Signature
 from core_stand_in import Connection, StandIn, cool, pattern_set
 from runtime import Arc
-from runtime._link import forks
 from telemetry.receiver import wait_until
-
-
-@pytest.fixture(autouse=True)
-def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "are_survived", lambda: True)
-
-
-@pytest.fixture
-def core() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 class Signer:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import openai
 import pytest
@@ -15,21 +15,9 @@ from openai._types import NOT_GIVEN
 from arc_protocol.patterns.allocation import WHOLE, Allocation
 from core_stand_in import Connection, StandIn, pattern_set
 from runtime import Arc
-from runtime._link import forks
 from runtime_shapes import ASYNC_SHAPES, RISKY, SHAPES
 
 HAS_TEMPERATURE = {"path": "temperature", "op": "exists"}
-
-
-@pytest.fixture(autouse=True)
-def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "are_survived", lambda: True)
-
-
-@pytest.fixture
-def core() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 def document(treat: int, stage: str = "rescue", until_ms: Any = None) -> Dict[str, Any]:

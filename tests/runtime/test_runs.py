@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from typing import Any, Callable, ContextManager, Dict, Iterator, List
+from typing import Any, Callable, ContextManager, Dict, List
 
 import openai
 import pytest
@@ -14,7 +14,6 @@ from arc_protocol.patterns.allocation import WHOLE, Allocation
 from arc_protocol.turns import Turn
 from core_stand_in import StandIn, pattern_set
 from runtime import Arc
-from runtime._link import forks
 
 ALLOCATION = Allocation("canary", WHOLE // 2, None, "run", "cooler@1/canary")
 DOCUMENT = {
@@ -23,17 +22,6 @@ DOCUMENT = {
     "fix": {"temperature": 1},
     "allocation": ALLOCATION.to_json(),
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "are_survived", lambda: True)
-
-
-@pytest.fixture
-def core() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 def in_session(arc: Arc, number: int) -> ContextManager[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import openai
 import pytest
@@ -11,22 +11,10 @@ from arc_protocol.patterns.allocation import WHOLE, Allocation
 from arc_protocol.wire.sync_pb2 import Verdict
 from core_stand_in import StandIn, pattern_set
 from runtime import Arc
-from runtime._link import forks
 from telemetry.receiver import wait_until
 
 FIX: Dict[str, Any] = {"stop.first": "x"}
 """Cannot be carried out where there is a list of stops."""
-
-
-@pytest.fixture(autouse=True)
-def _no_test_here_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forks, "are_survived", lambda: True)
-
-
-@pytest.fixture
-def core() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 import pytest
 
 from runtime import _endpoint
-from runtime._telemetry.batches import Batch
+from runtime._telemetry.batch import Batch
 from runtime._telemetry.spool import AGE_LIMIT_S, Spool
 
 
@@ -210,7 +210,7 @@ def test_unusable_folder_is_one_sentence(
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from runtime._telemetry.batches import Batch
+from runtime._telemetry.batch import Batch
 from runtime._telemetry.spool import Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 now = [0.0]

@@ -12,7 +12,7 @@ from arc_core.collector import values
 from arc_core.collector.events import MESSAGE_LIMIT
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
-from arc_core.model.calls import LATEST_TIME
+from arc_core.model.columns import LATEST_TIME
 from arc_core.model.feedback import Feedback
 from arc_protocol import semconv
 from arc_protocol.feedback import BAD, EVENT, GOOD, NAME, OUTCOMES, SOURCES

@@ -10,7 +10,8 @@ import orjson
 from arc_core.collector import names
 from arc_core.collector.names import AT
 from arc_core.collector.values import LIMIT
-from arc_core.model.calls import COLUMNS, Kind
+from arc_core.model.calls import COLUMNS
+from arc_core.model.columns import Kind
 
 _EMPTY: dict[Kind, Any] = {Kind.FLAG: False, Kind.NAMES: [], Kind.INTEGERS: []}
 UNKNOWN = [None if each.nullable else _EMPTY.get(each.kind, "") for each in COLUMNS]

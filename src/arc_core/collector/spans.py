@@ -21,7 +21,7 @@ from arc_core.collector.attributes import (
 )
 from arc_core.collector.names import AT
 from arc_core.collector.values import RejectedError
-from arc_core.model.calls import LATEST_TIME
+from arc_core.model.columns import LATEST_TIME
 from arc_core.model.feedback import Feedback
 
 SPAN_LIMIT = 4 * 1024 * 1024

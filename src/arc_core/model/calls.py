@@ -2,58 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from arc_core.model.feedback import Feedback
-
-
-class Kind(enum.Enum):
-    """What a column holds; stores and REST derive their own types from it."""
-
-    NAME = "name"
-    """`str` out of few different ones."""
-
-    TEXT = "text"
-    """`str`."""
-
-    TIME = "time"
-    """`int`, microseconds since 1970-01-01 UTC; from 0 (1970) to `LATEST_TIME` (2105)."""
-
-    FLAG = "flag"
-    """`bool`."""
-
-    INTEGER = "integer"
-    """`int` of at most 64 bits."""
-
-    NUMBER = "number"
-    """`float`."""
-
-    NAMES = "names"
-    """`list` of `str`."""
-
-    INTEGERS = "integers"
-    """`list` of `int` of at most 64 bits."""
-
-
-LATEST_TIME = 4_260_211_200_000_000
-"""2105-01-01 in microseconds: much of what stores do with times has 32 bits of seconds, which end
-soon after."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One field of a call record."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    nullable: bool = False
-    """Whether `None` says "not known"; texts have "" and lists [] for that."""
-
+from arc_core.model.columns import Column, Kind
+from arc_core.model.feedback import Feedback
 
 COLUMNS: tuple[Column, ...] = (
     Column("project", Kind.NAME, "project of the key with which the call was reported"),

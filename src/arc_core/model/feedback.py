@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from arc_core.model.calls import Column, Kind
+from arc_core.model.columns import Column, Kind
 
 FAILURE = "feedback"
 """The kind of a failure that only people see."""

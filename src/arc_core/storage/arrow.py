@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from arc_core.model import feedback
-from arc_core.model.calls import COLUMNS, LARGE, CallBatch, Column, Kind
+from arc_core.model.calls import COLUMNS, LARGE, CallBatch
+from arc_core.model.columns import Column, Kind
 from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:

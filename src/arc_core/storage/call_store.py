@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
-from arc_core.model.calls import LATEST_TIME
+from arc_core.model.columns import LATEST_TIME
 from arc_protocol.errors import ArcError
 
 if TYPE_CHECKING:

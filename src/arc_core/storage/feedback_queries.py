@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from arc_core.model.calls import Column, Kind
+from arc_core.model.columns import Column, Kind
 from arc_core.model.feedback import COLUMNS, FAILURE
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.learning_queries import OUTCOME, PLACE, TWICE_US, fields

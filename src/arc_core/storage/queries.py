@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from arc_core.model.calls import HEALED, LARGE, Column, Kind
+from arc_core.model.calls import HEALED, LARGE
+from arc_core.model.columns import Column, Kind
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.schema import CALLS
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from arc_core.model import feedback
-from arc_core.model.calls import COLUMNS, LARGE, Column, Kind
+from arc_core.model.calls import COLUMNS, LARGE
+from arc_core.model.columns import Column, Kind
 
 KEY = ("project", "start_time", "received_at", "trace_id", "span_id")
 """What a record shares with its large fields, which have a table of their own: they are nine tenths

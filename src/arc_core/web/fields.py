@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
 
-from arc_core.model.calls import LATEST_TIME
+from arc_core.model.columns import LATEST_TIME
 from arc_core.web.problems import ProblemError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

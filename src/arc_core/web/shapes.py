@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from arc_core.model import calls, feedback
+from arc_core.model import calls, columns, feedback
 from arc_core.storage import judged
 from arc_core.web.fields import EPOCH, Schema
 
@@ -109,19 +109,19 @@ class Shape:
 
 
 _KINDS = {
-    calls.Kind.NAME: TEXT,
-    calls.Kind.TEXT: TEXT,
-    calls.Kind.TIME: STORED_TIME,
-    calls.Kind.FLAG: FLAG,
-    calls.Kind.INTEGER: INTEGER,
-    calls.Kind.NUMBER: Out({"type": "number"}, _finite),
-    calls.Kind.NAMES: TEXT.listed(),
-    calls.Kind.INTEGERS: INTEGER.listed(),
+    columns.Kind.NAME: TEXT,
+    columns.Kind.TEXT: TEXT,
+    columns.Kind.TIME: STORED_TIME,
+    columns.Kind.FLAG: FLAG,
+    columns.Kind.INTEGER: INTEGER,
+    columns.Kind.NUMBER: Out({"type": "number"}, _finite),
+    columns.Kind.NAMES: TEXT.listed(),
+    columns.Kind.INTEGERS: INTEGER.listed(),
 }
 _STORED_JSON = ("fix_diff", "turn", "attributes", *calls.LARGE)
 
 
-def _of_column(column: calls.Column) -> Out:
+def _of_column(column: columns.Column) -> Out:
     out = JSON if column.name in _STORED_JSON else _KINDS[column.kind]
     out = out.or_null() if column.nullable else out
     return Out({**out.schema, "description": column.meaning}, out.show)

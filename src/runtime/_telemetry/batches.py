@@ -5,30 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, Optional
 
 from arc_protocol.version import __version__
+from runtime._telemetry.batch import BATCH_LIMIT, SPANS_LIMIT, Batch
 
 if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from runtime._telemetry.spool import Spool
-    from runtime._telemetry.spool_files import Name
 
-SPANS_LIMIT = 512
-BATCH_LIMIT = 3_500_000
-"""Bytes; gRPC servers take 4 MiB by default."""
 BUFFER_LIMIT = 8 * 1024 * 1024
-
-
-class Batch(NamedTuple):
-    """A serialised `ExportTraceServiceRequest`; retries send the very same bytes."""
-
-    payload: bytes
-    spans: int
-    files: Tuple[Name, ...] = ()
-    """Where it is on disk, when it is from there."""
 
 
 class Batches:

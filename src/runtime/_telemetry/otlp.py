@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 from runtime._endpoint import Endpoint
 from runtime._telemetry import channels, greenlets
-from runtime._telemetry.batches import BUFFER_LIMIT, Batch, Batches
+from runtime._telemetry.batch import Batch
+from runtime._telemetry.batches import BUFFER_LIMIT, Batches
 from runtime._telemetry.causes import cause
 from runtime._telemetry.direct import DirectCall, no_more_threads
 from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, Backoff, requested_delay_s

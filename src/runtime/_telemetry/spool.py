@@ -14,7 +14,7 @@ from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 from runtime import _cache
 from runtime._endpoint import Endpoint
 from runtime._telemetry import spool_files as files
-from runtime._telemetry.batches import BATCH_LIMIT, SPANS_LIMIT, Batch
+from runtime._telemetry.batch import BATCH_LIMIT, SPANS_LIMIT, Batch
 from runtime._telemetry.spool_files import CorruptFileError, Lock, Name
 
 _logger = logging.getLogger("arc")

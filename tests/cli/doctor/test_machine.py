@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.doctor.report import Examine
 from runtime import _endpoint
-from runtime._telemetry.batches import Batch
+from runtime._telemetry.batch import Batch
 from runtime._telemetry.spool import Spool
 from telemetry.receiver import free_port
 

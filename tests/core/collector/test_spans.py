@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from arc_core.model.calls import LATEST_TIME
+from arc_core.model.columns import LATEST_TIME
 from arc_protocol import semconv
 from core.collector.otlp_spans import (
     RECEIVED_AT,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from arc_core.model.calls import COLUMNS, LATEST_TIME, Kind
+from arc_core.model.calls import COLUMNS
+from arc_core.model.columns import LATEST_TIME, Kind
 from arc_core.storage import CallQuery, CallStore, StoreError, cursor
 from core.call_records import DAY, HOUR, NOW, PROJECT, SECOND, batch, record, unjudged
 from core.storage.places import Place

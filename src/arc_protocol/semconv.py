@@ -98,6 +98,7 @@ ARC_ERROR_PARAM = "arc.error.param"
 ARC_ERROR_MESSAGE = "arc.error.message"  # becomes the span's status, not an attribute
 ARC_FEEDBACK_OUTCOME = "arc.feedback.outcome"
 ARC_FEEDBACK_SOURCE = "arc.feedback.source"
+ARC_RETRY_COUNT = "arc.retry.count"
 ARC_SESSION = "arc.session"
 ARC_TURN = "arc.turn"
 ARC_CONTENT_TRUNCATED = "arc.content.truncated"

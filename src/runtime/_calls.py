@@ -63,6 +63,8 @@ class CallError(NamedTuple):
     """HTTP status code, when the provider answered."""
     code: Optional[str] = None
     param: Optional[str] = None
+    retries: Optional[int] = None
+    """How often the SDK had sent the request again before; None where it does not say."""
 
 
 HEALED, FAILED, FORBIDDEN = "healed", "failed", "forbidden"

@@ -21,6 +21,8 @@ _logger = logging.getLogger("arc")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
 _LONGEST_S = 3600
+CACHE_CREATION = "cache_creation"
+"""The older name of tokens that are written to the cache."""
 _HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -89,6 +91,12 @@ def _seconds(value: Any) -> float:
     raise SettingError(f"write a number of seconds from 0 to {_LONGEST_S}")
 
 
+def _compat(value: Any) -> str:
+    if value != CACHE_CREATION:
+        raise SettingError(f"write {CACHE_CREATION}, or leave it out")
+    return CACHE_CREATION
+
+
 def _hook(value: Any) -> Any:
     if callable(value) or (isinstance(value, str) and _HOOK.fullmatch(value.strip())):
         return value.strip() if isinstance(value, str) else value
@@ -142,6 +150,14 @@ SETTINGS: Tuple[Setting, ...] = (
         _hook,
         "function that gets each text which would leave the process and returns what may; as text "
         "module:function",
+    ),
+    Setting(
+        "otel_compat",
+        "ARC_OTEL_COMPAT",
+        None,
+        _compat,
+        "cache_creation: the application's own tracer provider gets tokens written to the cache "
+        "by their older name, which Phoenix and Langfuse know",
     ),
     Setting(
         "heal",

@@ -15,6 +15,8 @@ SLICE = 256
 
 PENDING = object()
 """Stands for a reply that the application has not read yet."""
+_RETRY_COUNT = "x-stainless-retry-count"
+"""Header by which SDKs made by Stainless tell how often a request was sent before."""
 
 
 class CallSeam(Protocol):
@@ -206,4 +208,18 @@ def call_error(error: BaseException) -> CallError:
         status=status if isinstance(status, int) else None,
         code=code if isinstance(code, str) else None,
         param=param if isinstance(param, str) else None,
+        retries=_retries(error),
     )
+
+
+def _retries(error: BaseException) -> Optional[int]:
+    """Return how often an SDK had sent a request again, as it tells the provider."""
+    response = getattr(error, "response", None)
+    # the request of a connection that failed is the first one, whatever the SDK did after it
+    if response is None:
+        return None
+    try:
+        told = response.request.headers.get(_RETRY_COUNT)
+    except Exception:  # a response that was made by hand has no request
+        return None
+    return int(told) if isinstance(told, str) and told.isdigit() else None

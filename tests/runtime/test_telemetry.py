@@ -43,6 +43,22 @@ def test_span_has_tokens_messages_and_the_fix(
     assert span["arc.patterns.revision"]
 
 
+def test_span_of_a_failure_tells_of_the_retries_of_the_sdk(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI, space: Any
+) -> None:
+    """One call that the provider refused three times, and one that it refused once."""
+    rule = {"id": "busy", "outcome": {"kind": "error", "http_status": 429}, "retry_after_s": 0.01}
+    space.rules([rule])
+    with pytest.raises(openai.RateLimitError):
+        client.with_options(max_retries=2).chat.completions.create(**RISKY)
+    with pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(**RISKY)
+    assert arc.flush(10)
+    counts = [attributes(span).get("arc.retry.count") for span in receiver.spans]
+    assert counts == [2, None]
+    assert len(space.requests()) == 4
+
+
 def test_content_stays_at_home_when_told_so(
     start: Any, receiver: Receiver, client: openai.OpenAI
 ) -> None:

@@ -78,6 +78,23 @@ def test_an_application_with_a_provider_gets_the_same_span(traced: Any) -> None:
     assert int.from_bytes(ours.parent_span_id, "big") == span.parent.span_id
 
 
+@pytest.mark.parametrize(
+    ("compat", "name"),
+    [(None, "cache_write.input_tokens"), ("cache_creation", "cache_creation.input_tokens")],
+)
+def test_tokens_written_to_the_cache_have_one_name_there(
+    traced: Any, compat: Any, name: str
+) -> None:
+    """Readers that know the older one would count them twice if both were sent."""
+    application = traced()
+    usage = {"prompt_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 7}}
+    call = application.call_inside("run", reply={"id": "c", "choices": [], "usage": usage})
+    record(describe(call), capture_content=False, compat=compat)
+    attributes = application.span("chat gpt-4.1").attributes
+    found = {key: value for key, value in attributes.items() if ".cache_" in key}
+    assert found == {f"gen_ai.usage.{name}": 7}
+
+
 def test_a_failure_is_a_failure_there_too(traced: Any) -> None:
     """Status and exception event are the same in both."""
     application = traced()

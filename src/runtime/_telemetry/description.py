@@ -164,6 +164,7 @@ def _error(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_ERROR_CODE: error.code,
         semconv.ARC_ERROR_PARAM: error.param,
         semconv.ARC_ERROR_MESSAGE: error.message,
+        semconv.ARC_RETRY_COUNT: error.retries or None,
     }
 
 

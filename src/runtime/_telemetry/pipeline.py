@@ -222,7 +222,9 @@ class Pipeline:
             self.link.stumbled(call.decision.errors)
         ids = None
         try:
-            ids = tracer.record(description, capture_content=own_trace)
+            ids = tracer.record(
+                description, capture_content=own_trace, compat=self.settings.otel_compat
+            )
         except Exception as fault:  # the application's tracer provider is not ours
             self._guard.caught("tracer", fault)
         if self._exporter is not None:

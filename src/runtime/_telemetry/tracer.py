@@ -7,10 +7,13 @@ import os
 import sys
 from typing import Any, Mapping, Optional, Tuple
 
+from arc_protocol import semconv
 from arc_protocol.version import __version__
+from runtime._config import CACHE_CREATION
 from runtime._telemetry.description import Description
 
 _CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_OLDER = "gen_ai.usage.cache_creation.input_tokens"
 _SUPPRESSING = ("suppress_instrumentation", "opentelemetry.genai.client.inference.context")
 """Context keys by which another instrumentation says that a call has its span already."""
 
@@ -29,8 +32,13 @@ def current_span_context(context: contextvars.Context) -> Any:
     return span_context if span_context.is_valid else None
 
 
-def record(description: Description, *, capture_content: bool) -> Optional[Tuple[int, int]]:
+def record(
+    description: Description, *, capture_content: bool, compat: Optional[str] = None
+) -> Optional[Tuple[int, int]]:
     """Make the call's span in the application's provider; return its trace and span id.
+
+    With `compat` cache_creation, tokens written to the cache have their older name: some readers
+    know no other, and would take both for different tokens.
 
     Nothing is made, and None returned, when the application does not trace, or when another
     instrumentation makes a span for this very call.
@@ -43,6 +51,8 @@ def record(description: Description, *, capture_content: bool) -> Optional[Tuple
         return None
     tracer = provider.get_tracer("arc.runtime", __version__)
     attributes = description.all_attributes(capture_content=capture_content)
+    if compat == CACHE_CREATION and semconv.USAGE_CACHE_WRITE_INPUT_TOKENS in attributes:
+        attributes[_OLDER] = attributes.pop(semconv.USAGE_CACHE_WRITE_INPUT_TOKENS)
     span = description.call.context.run(_span, trace, tracer, description, attributes)
     if span is None:
         return None

@@ -28,7 +28,7 @@ def pushed(arc):
     return [p.name for p in arc.patterns() if p.origin.label == "pushed"]
 
 def until(holds, message="never came true"):
-    for _ in range(2000):
+    for _ in range(6000):
         if holds():
             return
         threading.Event().wait(0.01)
@@ -75,14 +75,14 @@ def run(program: str, core: StandIn, tmp_path: Path, **environ: str) -> Any:
 
 
 def ended_well(process: Any) -> str:
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
     assert "Traceback" not in err, err
     return str(out)
 
 
 def welcomed(core: StandIn) -> Connection:
-    connection = core.connection(20)
+    connection = core.connection(60)
     connection.hello()
     return connection
 
@@ -113,7 +113,7 @@ def test_program_ends_at_once_with_an_open_stream(core: StandIn, tmp_path: Path)
     connection = welcomed(core)
     connection.send(pattern_set=pattern_set(1, cool()))
     assert ended_well(process).strip() == "done {}"
-    assert connection.ended.wait(10)
+    assert connection.ended.wait(60)
 
 
 def test_killed_program_leaves_a_file_that_the_next_one_uses(core: StandIn, tmp_path: Path) -> None:
@@ -161,17 +161,17 @@ _FORKING = """
 def test_parent_and_child_are_two_runtimes(core: StandIn, tmp_path: Path) -> None:
     """A child keeps the patterns, and both are linked again with their next call."""
     process = run(_FORKING, core, tmp_path, PYTHONWARNINGS="default")
-    first = core.connection(20)
+    first = core.connection(60)
     parent = first.hello()
     first.send(pattern_set=pattern_set(1, cool()))
-    assert first.ended.wait(20)  # before the fork
-    second = core.connection(20)
+    assert first.ended.wait(60)  # before the fork
+    second = core.connection(60)
     child = second.hello()
     assert child.runtime_id != parent.runtime_id
     assert child.pid != parent.pid
     assert child.have.version == 1
     second.send(pattern_set=pattern_set(2, cool("of-the-child")))
-    third = core.connection(20)
+    third = core.connection(60)
     assert third.hello().runtime_id == parent.runtime_id
     third.send(pattern_set=pattern_set(3, cool("of-the-parent")))
     assert ended_well(process).strip() == "{}"

@@ -33,7 +33,9 @@ MATRIX = [
     ("3.13", ["openai", *TRACERS, *EVENT_LOOPS]),
 ]
 
-TESTS = ["tests/protocol", "tests/runtime", "tests/telemetry", "tests/test_real_api.py"]
+WITH_SDK = ["tests/runtime", "tests/telemetry", "tests/test_real_api.py"]
+PURE = ["tests/protocol"]
+"""What no SDK has a part in: once per interpreter."""
 
 
 def _directories() -> list[Path]:
@@ -54,7 +56,7 @@ def _interpreter(version: str) -> str | None:
     return None
 
 
-def _session(python: str, packages: list[str], interpreter: str | None) -> None:
+def _session(python: str, packages: list[str], interpreter: str | None, tests: list[str]) -> None:
     @nox.session(python=interpreter or python, name=f"client-{python}-{packages[0]}")
     def client(session: nox.Session) -> None:
         session.install(
@@ -64,11 +66,13 @@ def _session(python: str, packages: list[str], interpreter: str | None) -> None:
         # the simulator needs Python 3.10 and more packages: the environment of `make` has them
         env = {"ARC_TEST_SIMULATOR_PYTHON": sys.executable}
         # rows run at the same time, so they share no cache
-        session.run("pytest", "-p", "no:cacheprovider", *TESTS, *session.posargs, env=env)
+        session.run("pytest", "-p", "no:cacheprovider", *tests, *session.posargs, env=env)
 
 
 _INTERPRETERS = {python: _interpreter(python) for python, _ in MATRIX}
 if not any(_INTERPRETERS.values()):
     sys.exit(f"No row of the matrix can run: there is no Python {', '.join(_INTERPRETERS)} here.")
+_first = dict(reversed(MATRIX))
 for _python, _packages in MATRIX:
-    _session(_python, _packages, _INTERPRETERS[_python])
+    _tests = [*PURE, *WITH_SDK] if _packages is _first[_python] else WITH_SDK
+    _session(_python, _packages, _INTERPRETERS[_python], _tests)

@@ -78,6 +78,7 @@ def test_every_span_tells_who_answered_and_what_was_decided() -> None:
     call = finished_call()
     told = attributes(span_of(call, session="run-1"))
     request = json.loads(told.pop("arc.request"))
+    assert json.loads(told.pop("arc.turn"))["messages"] == 1
     assert told == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",

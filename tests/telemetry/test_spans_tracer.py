@@ -73,7 +73,7 @@ def test_an_application_with_a_provider_gets_the_same_span(traced: Any) -> None:
     assert (span.start_time, span.end_time) == (STARTED_NS, STARTED_NS + 250_000_000)
     assert span.kind is trace.SpanKind.CLIENT
     ours = encode(description, capture_content=False, ids=ids)
-    assert {each.key for each in ours.attributes} == {*span.attributes, "arc.request"}
+    assert {each.key for each in ours.attributes} == {*span.attributes, "arc.request", "arc.turn"}
     assert int.from_bytes(ours.span_id, "big") == span.context.span_id
     assert int.from_bytes(ours.parent_span_id, "big") == span.parent.span_id
 

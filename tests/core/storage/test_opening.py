@@ -137,7 +137,8 @@ def test_an_older_folder_gets_the_settings_of_today(tmp_path: Path) -> None:
     older = chdb.connect("chdb", tmp_path, memory_limit_mb=1000)
     older.command("DROP TABLE arc.feedback SYNC")
     for table in ("bodies", "calls"):
-        older.command(f"ALTER TABLE arc.{table} RESET SETTING merge_selector_base")
+        settings = "merge_selector_base, max_bytes_to_merge_at_max_space_in_pool"
+        older.command(f"ALTER TABLE arc.{table} RESET SETTING {settings}")
     older.command("TRUNCATE TABLE arc.schema_version")
     older.command("INSERT INTO arc.schema_version SELECT 2, now()")
     older.close()
@@ -146,7 +147,8 @@ def test_an_older_folder_gets_the_settings_of_today(tmp_path: Path) -> None:
     migrated = chdb.connect("chdb", tmp_path, memory_limit_mb=1000)
     made = {table: migrated.query(f"SHOW CREATE TABLE arc.{table}", {}) for table in TABLES}
     migrated.close()
-    assert all(b"merge_selector_base = 10" in each for each in made.values()), made
+    for setting in (b"merge_selector_base = 10", b"max_space_in_pool = 200000000"):
+        assert all(setting in each for each in made.values()), made
 
 
 def test_an_older_store_finds_its_calls_by_the_indexes_of_today(

@@ -15,8 +15,10 @@ import os
 import random
 import statistics
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,8 @@ from benchmarks.core_ingest import call as made_up
 SPANS = 512
 TEMPLATES = 24
 MODEL = "zeta-9"
+PATTERN = f"openai-{MODEL}-temperature-unsupported"
+"""What Core calls the pattern for its new rule."""
 MESSAGE = (
     "Unsupported value: 'temperature' does not support {} with this model. Only the default (1)"
     " value is supported."
@@ -138,10 +142,15 @@ async def send(port: int, payloads: list[bytearray], rate: float, seconds: float
 
 def learned(http_port: int) -> dict[str, Any] | None:
     """Return the pattern for the new rule, if there is one."""
-    url = f"http://127.0.0.1:{http_port}/api/v1/patterns?limit=1000"
-    with urllib.request.urlopen(url, timeout=60) as reply:
-        patterns: list[dict[str, Any]] = json.load(reply)["patterns"]
-    return next((each for each in patterns if MODEL in json.dumps(each)), None)
+    url = f"http://127.0.0.1:{http_port}/api/v1/patterns/{PATTERN}"
+    try:
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            found: dict[str, Any] = json.load(reply)
+    except urllib.error.HTTPError as problem:
+        if problem.code != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+    return found
 
 
 async def watch(http_port: int, began: float) -> None:
@@ -151,7 +160,7 @@ async def watch(http_port: int, began: float) -> None:
         if found is not None:
             print(
                 f"  learned {time.monotonic() - began:.1f} s after the first failing call was sent:"
-                f" {found['name']}, {found['state']}",
+                f" {found['state']}",
                 flush=True,
             )
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -208,18 +208,30 @@ def _ends(known: Sequence[PatternRecord], signature: str) -> _Ends:
 
 def _uncared(failing: Sequence[Example], known: Sequence[PatternRecord], row: Row) -> list[Example]:
     """Return the calls that no pattern matches which is in force or on trial."""
+    asked = (example.request.get("model") for example in failing)
+    models = {model for model in asked if isinstance(model, str)}
     patterns = [
         Pattern.parse(each.document, origin=Origin.PUSHED)
         for each in known
         if each.state in _CARED_FOR
         and each.document.get("provider") in (None, row["provider"])
         and each.document.get("operation") in (None, row["operation"])
+        and _may_match(each.document["pattern"], models)
     ]
     return [
         example
         for example in failing
         if not any(matches(pattern, example.request) for pattern in patterns)
     ]
+
+
+def _may_match(pattern: Mapping[str, Any], models: Collection[str]) -> bool:
+    """Tell whether a pattern can match calls of these models, without parsing it.
+
+    Of ten thousand patterns most name one other model.
+    """
+    model = pattern.get("model")
+    return not isinstance(model, str) or model in models
 
 
 def _evidence(row: Row, candidate: Candidate, tried: Trial) -> dict[str, Any]:

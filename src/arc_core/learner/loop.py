@@ -26,7 +26,8 @@ _GROUPS = 100
 _WHOLE_S = 60.0
 """All trials are looked at so often, also those of which no call was stored."""
 _REST = 2.0
-"""After work the thread rests for so many times as long, and leaves the machine to others."""
+"""After work the thread rests for so many times as long as it computed, and leaves the processor to
+others. What it waited for, the store or a busy machine, does not count."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -88,10 +89,10 @@ class Learner:
         self._guarded(self._take_stock)
         while not self._ended.is_set():
             failures, trials = self._news.wait(self._interval_s)
-            began = time.monotonic()
+            began = time.thread_time()
             self._guarded(self._listen, failures, trials)
             self.work(failures, trials)
-            self._ended.wait(_REST * (time.monotonic() - began))
+            self._ended.wait(_REST * (time.thread_time() - began))
 
     def _take_stock(self) -> None:
         until = self._clock()
@@ -117,7 +118,9 @@ class Learner:
         does not start the thread. Raises nothing.
         """
         for (project, signature), more in sorted(failures.items()):
-            self._guarded(self._proposals.propose, project, signature, more)
+            added = self._guarded(self._proposals.propose, project, signature, more)
+            if added:  # its trial begins before others are learned from
+                self._guarded(self._controller.run, project, added)
         whole = time.monotonic() >= self._whole_at
         if whole:
             self._whole_at = time.monotonic() + _WHOLE_S

@@ -83,7 +83,9 @@ def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
 
 
 def _to_canary(progress: Progress, settings: RolloutSettings, reason: str) -> Step:
-    share = settings.ramp[-1] if progress.deterministic else settings.ramp[0]
+    # no more calls are put at risk than fail anyway
+    rate = 1.0 if progress.deterministic else progress.watched_rate
+    share = max((each for each in settings.ramp if each <= rate), default=settings.ramp[0])
     return Step(State.CANARY, share, reason, asks=True)
 
 
@@ -124,17 +126,26 @@ def _canary(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
     if progress.coin.reaches(settings.coin):
         return None
     calm = not any(test.reaches(settings.worry) for test in progress.harm.values())
-    proven = all(test.reaches(progress.needed) for test in progress.benefit.values())
+    # where none of the others fails, luck with the coin alone can look like a benefit
+    proven = progress.benefit[TARGET].failures[0] > 0 and all(
+        test.reaches(progress.needed) for test in progress.benefit.values()
+    )
     # a failure that is sure leaves nothing to lose; otherwise harm needs its chance to be seen
     wide = progress.share >= settings.ramp[-1] - _EQUAL
     enough = settings.least_treated if progress.deterministic else settings.step_calls
     looked = (progress.deterministic or wide) and progress.treated >= enough
+    calm = calm and not (progress.broad is not None and progress.broad.reaches(settings.worry))
     if calm and proven and looked:
         return Step(State.ACTIVE, 1.0 - settings.holdback, "treated calls fail less", asks=True)
     if progress.rise is not None and progress.rise.reaches(settings.useless):
         return Step(State.INCONCLUSIVE, 0.0, "treated calls fail as the others do")
     if progress.calls >= settings.canary_calls:
         reason = f"{progress.calls} calls have not shown that it helps"
+        return Step(State.INCONCLUSIVE, 0.0, reason)
+    if progress.risk.interval().low > settings.least_relief:
+        return Step(State.INCONCLUSIVE, 0.0, "treated calls fail nearly as often as the others")
+    if progress.broad is not None and progress.broad.reaches(settings.broad):
+        reason = "it matches healthy calls, unlike those that it was learned from"
         return Step(State.INCONCLUSIVE, 0.0, reason)
     if not progress.share:
         return Step(State.CANARY, settings.ramp[0], "a person began the trial")
@@ -161,7 +172,11 @@ def _active(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
     if progress.fall is not None and progress.fall.gone:
         return Step(State.DORMANT, 0.0, "calls that were held back no longer fail")
     if doubted:
-        if progress.benefit[ANY].reaches(settings.harm):
+        if progress.risk.interval().low > settings.least_relief:
+            reason = "treated calls fail nearly as often as the others: it no longer cures"
+            return Step(State.ROLLED_BACK, 0.0, reason)
+        needed = progress.benefit[TARGET].failures[0] > 0
+        if needed and progress.benefit[ANY].reaches(settings.harm):
             return Step(State.ACTIVE, usual, "treated calls still fail less")
         if progress.calls >= settings.doubt_calls:
             return Step(State.ACTIVE, usual, "the doubt was not confirmed")

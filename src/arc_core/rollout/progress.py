@@ -37,6 +37,11 @@ HARMS = (TARGET, ANY, SLOW, TOKENS, COST, RATED)
 _RARE, _MOSTLY = 0.05, 0.95
 """Failure rates: of a failure that counts as gone, and of one that nothing has been done about."""
 _ON_TRIAL = frozenset({State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.DORMANT})
+_HEALTHY = (0.1, 0.4)
+"""Share of healthy calls among those that a pattern matches and leaves alone, where all recorded
+ones had failed: up to which that may be chance, and to look for."""
+_DOUBT = 4.0
+"""Healthy calls that are added to those seen in shadow, before they say how often calls fail."""
 _USUAL_RATE = 0.2
 """Failure rate of matching calls where nothing is known about it."""
 _TELLING = 20
@@ -75,6 +80,10 @@ class Progress:
     """Evidence that leads the pattern to the next stage."""
     calls: int = 0
     """Units seen in this stage."""
+    failed: int = 0
+    """Of the calls that were watched in shadow."""
+    watched_rate: float = 0.0
+    """At which these failed; a little less, as they are few."""
     treated: int = 0
     """Treated ones seen with this share."""
     entered_us: int = 0
@@ -100,6 +109,8 @@ class Progress:
     """What is looked for depends on the stage: a fix that cures nothing, one that has begun to
     fail, or a failure that is back."""
     rescue: Rescue | None = None
+    broad: RiseTest | None = None
+    """Whether calls of the control arm are healthy, where all recorded ones had failed."""
     proposed: dict[str, Any] | None = None
     """The next step, which waits for a person."""
     obstacle: str | None = None
@@ -139,20 +150,24 @@ class Progress:
             return  # what was seen last is what people will ask for
         self.calls = self.treated = 0
         self.coin, self.risk, self.others = CoinTest(), RelativeRisk(), NewFailures()
-        self.fall = self.ease = self.rise = self.rescue = None
+        self.fall = self.ease = self.rise = self.rescue = self.broad = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
         self.harm = {bad: AssignmentTest(Direction.HARM, self.rate) for bad in HARMS}
         gone = min(_RARE, self.rate / 4)
         if state in (State.SHADOW, State.RESCUE):
             self.fall = HoldbackTest(self.rate / 2)
+            self.failed = 0 if state is State.SHADOW else self.failed
             self.rescue = Rescue.begin(now_us) if state is State.RESCUE else None
         elif state is State.CANARY and self.deterministic:
             self.rise = RiseTest(0.5, _MOSTLY)
+            self.broad = RiseTest(*_HEALTHY)
         elif state is State.ACTIVE:
             self.fall = HoldbackTest(gone)
             if not doubted:
                 self.ease = HoldbackTest(self.rate / 2)
-                self.rise = RiseTest(_tolerated(before), _MOSTLY)
+                tolerated = _tolerated(before)
+                back = min(max(self.rate, 2 * tolerated), _MOSTLY)
+                self.rise = RiseTest(tolerated, back)
         elif state is State.DORMANT:
             self.rise = RiseTest(gone, 0.5)
 
@@ -230,6 +245,9 @@ class Progress:
         self.calls += not outcome.rated
         if not self._decides(outcome):
             return
+        if self.stage == State.SHADOW.value:
+            self.failed += bad[TARGET]
+            self.watched_rate = self.failed / (self.calls + _DOUBT)
         if self.fall is not None:
             self.fall.observe(failed=bad[TARGET])
         if self.rise is not None:
@@ -271,6 +289,8 @@ class Progress:
                 rarer.observe(failed=bad[TARGET])
         if self.rise is not None and treated:
             self.rise.observe(failed=bad[ANY])
+        if self.broad is not None and not treated and bad[ANY] == bad[TARGET]:
+            self.broad.observe(failed=not bad[TARGET])
 
     def summary(self) -> dict[str, Any]:
         """Return the evidence as people read it in the pattern's history."""
@@ -317,7 +337,7 @@ class Progress:
                 for name, test in document[tests].items()
             }
         kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "costs": Baseline}
-        kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest}
+        kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest, "broad": RiseTest}
         kinds |= {"coin": CoinTest, "risk": RelativeRisk, "others": NewFailures}
         kinds["rescue"] = lambda **document: Rescue.from_json(document)
         for name, kind in kinds.items():
@@ -348,4 +368,4 @@ def _tolerated(before: AssignmentTest | None) -> float:
     """Return the failure rate of treated calls that is nothing new, from their earlier trial."""
     if before is None or before.calls[1] < 20:
         return 0.1
-    return min(0.5, max(0.1, 2 * before.failures[1] / before.calls[1]))
+    return min(0.45, max(0.05, 2 * before.failures[1] / before.calls[1]))

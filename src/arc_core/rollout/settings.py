@@ -42,6 +42,12 @@ class RolloutSettings:
     """Matching calls after which a canary that shows nothing ends."""
     patience_days: float = 14.0
     """After so long, a trial that too few calls take part in ends."""
+    least_relief: float = 0.5
+    """Relative risk of treated calls beyond which a fix is not worth having, once the interval lies
+    there: it does not cure, or no longer."""
+    broad: float = 20.0
+    """Evidence that calls of the control arm are healthy although all recorded ones had failed: the
+    pattern says too little, and would change calls with which nothing is wrong."""
     useless: float = 100.0
     """Evidence that a fix does not cure a failure which every matching call has."""
     holdback: float = 0.02

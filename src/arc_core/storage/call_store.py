@@ -170,7 +170,7 @@ class CallStore(Protocol):
     def healthy(
         self, project: str, provider: str, operation: str, since: datetime, limit: int
     ) -> list[Row]:
-        """Return calls without failure, the newest of each application and model in turn.
+        """Return calls without failure or fix, the newest of each application and model in turn.
 
         So the first rows have every application and model, however rare it is among the newest
         million calls. Fields and `limit` are as for `failing`.

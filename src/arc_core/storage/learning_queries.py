@@ -70,6 +70,7 @@ def healthy(
     where.add("calls.provider = {provider:String}", provider=provider)
     where.add("calls.operation = {operation:String}", operation=operation)
     where.add("NOT calls.failed AND calls.failure_signature = ''")
+    where.add("calls.fix_outcome != 'applied'")  # recorded is what was asked for, not what was sent
     where.add(_RECORDED)
     return (
         f"""

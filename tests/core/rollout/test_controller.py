@@ -45,19 +45,58 @@ def test_each_step_is_in_the_history_with_its_evidence(world: Make) -> None:
     assert evidence["log_evidence_of_benefit"]["target"] > 3
 
 
-def test_a_frequent_failure_is_cured_step_by_step(world: Make) -> None:
-    """From 30 % to 5 %: shadow, then 1, 5, 25 and 50 % of the calls, then in force."""
-    each = world()
+@pytest.mark.parametrize(
+    ("rate", "steps"), [(0.04, [0.01, 0.05, 0.25]), (0.4, [0.25]), (0.8, [])], ids=str
+)
+def test_a_failure_by_chance_is_cured_step_by_step(
+    world: Make, rate: float, steps: list[float]
+) -> None:
+    """1, 5, 25 and 50 % of the calls get the fix; never more at first than fail anyway."""
+    each = world(seed=2)
     each.learned(failed=30, matching=100)
     assert each.state() is State.SHADOW
-    each.run_until(cured(0.3, 0.05), *ENDS, at_most=8000, batch=100)
+    each.run_until(cured(rate, rate / 6), *ENDS, at_most=9000, batch=50)
     assert each.path() == ["shadow", "canary", "active"]
     shares = [
         event.evidence["share"]
         for event in each.registry.history(PROJECT, "fix")
         if event.to_state is State.CANARY and event.reason == "no sign of harm so far"
     ]
-    assert shares == [0.01, 0.05, 0.25]
+    assert shares == steps
+
+
+def test_what_cures_little_is_given_up_soon(world: Make) -> None:
+    """The next idea must not wait for it for thousands of calls."""
+    for seed in range(5):
+        each = world(seed=seed)
+        each.learned(failed=30, matching=100)
+        each.run_until(cured(0.3, 0.28), *ENDS, at_most=2000, batch=20)
+        assert each.state() is State.INCONCLUSIVE
+
+
+def test_a_pattern_that_matches_healthy_calls_after_all_is_given_up(world: Make) -> None:
+    """All ten recorded calls failed, but most do not: the fix would change many for nothing."""
+    ends = []
+    for seed in range(8):
+        each = world(seed=seed)
+        each.learned(failed=10, matching=10)
+        each.run_until(cured(0.2), *ENDS, at_most=200, batch=5)
+        ends.append(each.state())
+    # five treated calls in a row that go well can be enough to be wrong
+    assert ends.count(State.INCONCLUSIVE) >= 7
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.3])
+def test_a_fix_that_cures_no_longer_is_withdrawn(world: Make, rate: float) -> None:
+    """The provider has a new rule, for which there is room then."""
+    for seed in range(5):
+        each = world(seed=seed)
+        each.learned(failed=round(20 * rate), matching=20)
+        each.run_until(cured(rate), State.ACTIVE, at_most=3000)
+        for _ in range(500):
+            each.call(cured(rate))
+        each.controller.run(PROJECT)
+        each.run_until(cured(rate, rate), State.ROLLED_BACK, at_most=1500)
 
 
 @pytest.mark.parametrize("rate", [0.3, 1.0])

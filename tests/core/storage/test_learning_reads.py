@@ -70,6 +70,7 @@ def test_other_failing_calls_are_left_out(store: CallStore, other: dict[str, Any
         {"provider": "anthropic"},
         {"operation": "embeddings"},
         {"request": ""},
+        {"fix_outcome": "applied"},
     ],
     ids=str,
 )

@@ -56,11 +56,20 @@ def _complaint(feedback: Iterable[Row]) -> str | None:
     return max(bad, key=lambda each: each["given_at"])["label"] if bad else None
 
 
+def uncounted(failures: list[Row], complaints: list[Row]) -> bool:
+    """Tell whether there are complaints where no other failure says how many calls there were."""
+    return not {_place(each) for each in complaints} <= {_place(each) for each in failures}
+
+
 def joined(failures: list[Row], complaints: list[Row], totals: list[Row], limit: int) -> list[Row]:
     """Return groups of failures with those that people saw, the largest first."""
-    calls = {(each["provider"], each["operation"]): each["calls"] for each in totals}
+    calls = {_place(each): each["calls"] for each in (*failures, *totals)}
     for group in complaints:
-        count = calls[group["provider"], group["operation"]]
+        count = calls[_place(group)]
         failures.append({**_NOTHING_ELSE, **group, "calls": count, "rate": group["count"] / count})
     failures.sort(key=lambda each: (each["count"], each["last_seen"]), reverse=True)
     return failures[:limit]
+
+
+def _place(group: Row) -> tuple[str, str]:
+    return group["provider"], group["operation"]

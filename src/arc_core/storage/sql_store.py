@@ -92,7 +92,9 @@ class SqlCallStore:
         complaints = self._rows(feedback_queries.groups(database, project, since, until))
         if not complaints:
             return failures
-        totals = self._rows(feedback_queries.totals(database, project, since, until))
+        totals: list[Row] = []
+        if judged.uncounted(failures, complaints):
+            totals = self._rows(feedback_queries.totals(database, project, since, until))
         return judged.joined(failures, complaints, totals, limit)
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:

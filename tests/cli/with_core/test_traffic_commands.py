@@ -17,7 +17,7 @@ import pytest
 
 from arc_core.registry.runtimes import Verdict
 from cli.with_core.conftest import Arc
-from core.call_records import HOUR, SECOND, record
+from core.call_records import HOUR, SECOND, record, said
 from core.web.served import Served, failing
 
 
@@ -201,6 +201,29 @@ def output(process: subprocess.Popen[str]) -> list[str]:
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     return out.splitlines()
+
+
+def test_tail_shows_what_people_say(core: Served) -> None:
+    """Of which reply, and by whom; it is no call, and so not counted as one."""
+    call = record(project="default", start_time=now(), response_id="chatcmpl-7")
+    word = said(call, label="rude", explanation="it swore", service="shop")
+    with tail("-n", "2") as process:
+        core.insert(call, feedback=[word])
+        core.insert(call)
+        _, told, _ = output(process)
+    assert told.split()[1:] == [
+        *("shop", "feedback", "by", "end_user", "bad:", "rude:", "it", "swore"),
+        *("on", "chatcmpl-7"),
+    ]
+
+
+def test_calls_show_what_people_say(core: Served, arc: Arc) -> None:
+    """A bad word is how the call ended, as far as anybody knows."""
+    call = record(project="default", start_time=now(), response_id="chatcmpl-8", operation="chat")
+    core.insert(call, feedback=[said(call, label="rude")])
+    (line,) = [each for each in arc("calls").out.splitlines() if call["span_id"] in each]
+    assert line.endswith("feedback rude")
+    assert "feedback rude" in arc("failures").out
 
 
 def test_tail_shows_calls_as_they_arrive(core: Served) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Dict, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient
 from arc_cli.layout import clean, clock, cut, table, width
-from arc_cli.patterns import documents
+from arc_cli.patterns import documents, reach
 from arc_cli.periods import point
 
 
@@ -57,6 +57,19 @@ def _lines(found: Dict[str, Any]) -> Sequence[str]:
             for each in found["failures"]
         ]
         lines += table(("CALLS", "MATCHED", "CHANGED", "FAILURE"), rows)
+    lines += reach.groups(found["groups"])
+    for each in found["examples"]:
+        kind = "failed" if each["failed"] else "healthy"
+        lines += ["", f"{clean(each['application'])}, {clean(each['model'])}, {kind}:"]
+        lines += [_change(change) for change in each["changes"]]
     if found["still_matching"]:
         lines.append(f"After the fix it would match {found['still_matching']} calls again.")
     return [*lines, *(f"Cannot be evaluated: {clean(reason)}" for reason in found["errors"])]
+
+
+def _change(change: Dict[str, Any]) -> str:
+    path = clean(change["path"]).lstrip("/").replace("/", ".")
+    before, after = (
+        json.dumps(change[side]) if side in change else "(none)" for side in ("before", "after")
+    )
+    return f"  {path}: {before} -> {after}"

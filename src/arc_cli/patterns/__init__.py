@@ -10,7 +10,8 @@ from typing import Any, Callable, Dict, List, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
-from arc_cli.patterns import documents, evidence
+from arc_cli.patterns import documents, evidence, reach
+from arc_cli.periods import point
 
 _STATES = (
     *("candidate", "shadow", "rescue", "canary", "active", "paused", "dormant", "retired"),
@@ -122,9 +123,23 @@ def _show(core: CoreClient, options: argparse.Namespace) -> int:
         print(f"  arc patterns approve {clean(found['name'])}   let it")
     for line in evidence.learned(found["evidence"]):
         print(line)
+    if found["author"] == "learner":
+        for line in _reach(core, found["name"]):
+            print(line)
     if found["allocation"]:
         print(f"`arc rollouts show {clean(found['name'])}` says how its trial stands")
     return 0
+
+
+def _reach(core: CoreClient, name: str) -> Sequence[str]:
+    """Return whose calls of the last day it concerns."""
+    day = core.post("/replay", {"name": name}, since=point("1d"))
+    calls = day["failing"] + day["healthy"]
+    matched = day["matched_failing"] + day["matched_healthy"]
+    if not calls:
+        return ["", "No calls of the last day are recorded."]
+    told = f"Of {calls:,} recorded calls of the last day it matches {matched:,}"
+    return ["", f"{told} ({100 * matched / calls:.1f} %).", *reach.groups(day["groups"])]
 
 
 def _history(core: CoreClient, options: argparse.Namespace) -> int:

@@ -10,7 +10,17 @@ from typing import Any, Dict, Iterator, List
 from arc_cli.layout import amount, clean, width
 
 _INDENT = " " * 10
-_TOLD = frozenset(["signature", "kind", "error", "because", "matching", "failed"])
+_TOLD = frozenset(
+    [
+        *("signature", "kind", "error", "because", "matching", "failed", "condition", "fix"),
+        *("policy", "reach", "meaning", "recorded_calls"),
+    ]
+)
+_SOURCES = {
+    "error": "the error's own words",
+    "contrast": "what healthy calls do otherwise",
+    "documentation": "a documented failure that looks alike",
+}
 
 
 def learned(evidence: Dict[str, Any]) -> List[str]:
@@ -26,10 +36,42 @@ def learned(evidence: Dict[str, Any]) -> List[str]:
     for name in ("error", "because"):
         if evidence.get(name):
             lines += _wrapped(f"{name}: {evidence[name]}")
+    for text in _candidate(evidence):
+        lines += _wrapped(text)
     others = {name: value for name, value in evidence.items() if name not in _TOLD}
     if others:
         lines.append(f"{'evidence:':10} {json.dumps(others)}")
     return lines
+
+
+def _candidate(evidence: Dict[str, Any]) -> Iterator[str]:
+    """Say where condition and fix come from, how far they reach and what they may cost."""
+    seen = evidence.get("condition")
+    if seen:
+        yield (
+            f"condition: {seen['failing']:,} of {seen['of_failing']:,} failing calls, of "
+            f"{seen['applications']:,} applications, and {seen['healthy']:,} of "
+            f"{seen['of_healthy']:,} healthy ones; by chance with probability {seen['p']:.1g}"
+        )
+    fix = evidence.get("fix")
+    if fix:
+        told = f"fix: from {_SOURCES.get(fix['source'], fix['source'])}"
+        if fix.get("calls"):
+            told += f"; of {fix['calls']:,} calls that have it {fix['failed']:,} failed"
+        yield told
+    if evidence.get("reach") is not None:
+        yield f"reach: {100 * evidence['reach']:.0f} % of the recorded calls with this failure"
+    if "meaning" in evidence:
+        yield f"may cost: {evidence['meaning'] or 'nothing of what is asked for'}"
+    if evidence.get("policy"):
+        yield f"needs the policy: {evidence['policy']}"
+    tried = evidence.get("recorded_calls")
+    if tried:
+        yield (
+            f"tried on recorded calls: would change {tried['changed_failing']:,} of "
+            f"{tried['failing']:,} failing ones and {tried['changed_healthy']:,} of "
+            f"{tried['healthy']:,} healthy ones"
+        )
 
 
 def of_step(evidence: Dict[str, Any]) -> List[str]:

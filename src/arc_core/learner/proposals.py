@@ -245,6 +245,8 @@ def _evidence(row: Row, candidate: Candidate, tried: Trial) -> dict[str, Any]:
         "condition": candidate.condition_evidence,
         "fix": candidate.fix_evidence,
         "policy": candidate.cost,
+        "reach": round(candidate.reach, 4),
+        "meaning": candidate.meaning,
         "recorded_calls": asdict(tried),
     }
 

@@ -16,6 +16,7 @@ from arc_core.learning.confirmation import Split, chance, discoveries, split
 from arc_core.learning.contrast import contrasts
 from arc_core.learning.examples import Cures, Example, Rows, Sample, members
 from arc_core.learning.literals import Literal, Priors, literals
+from arc_core.learning.meaning import loses, meaning
 from arc_core.learning.search import Rule, Search
 from arc_core.learning.structures import answers, structures
 from arc_core.learning.trial import trial
@@ -27,6 +28,8 @@ _MOST_RULES = 4
 _LEAST_FAILING = 3
 _TRUST = {("error", True): 1.0, ("error", False): 0.3, ("documentation", False): -0.2}
 """How much more an idea counts than a mere comparison of calls, which has 0.2 at most."""
+_LOSS = 0.25
+"""How much less a fix counts which does not ask any more for something that was asked for."""
 _FIXES = 5
 """Fixes that are proposed for one cause."""
 
@@ -45,6 +48,8 @@ class Candidate:
     calls fared that are otherwise alike and have what the fix brings."""
     reach: float
     """Share of the failing calls that it would have changed."""
+    meaning: str
+    """What the fix may change in what is asked for; "" if nothing."""
     cost: str
     """The least policy that allows the fix: safe, content or all."""
     because: str
@@ -130,7 +135,7 @@ class _Learning:
         drafts = self._with_ideas(search, failed, among, best)
         if best is not None:
             drafts += self._with_contrasts(best, writer, failed, among)
-        drafts.sort(key=lambda draft: -draft.rank)
+        drafts.sort(key=lambda draft: _LOSS * loses(draft.fix) - draft.rank)
         candidates: list[Candidate] = []
         covered: Rows = 0
         for draft in drafts:
@@ -221,7 +226,9 @@ class _Learning:
         }
         reach = tried.changed_failing / len(self._sample.failing)
         cost = next((name for name in POLICIES if refusal(draft.fix, name) is None), "all")
-        return Candidate(document, evidence, draft.evidence, reach, cost, draft.because), rows
+        price = meaning(draft.fix)
+        made = Candidate(document, evidence, draft.evidence, reach, price, cost, draft.because)
+        return made, rows
 
     def _chance(self, rule: Rule, matched: Rows, among: Rows) -> float | None:
         if not self._sample.healthy:

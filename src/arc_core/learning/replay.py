@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import jsonpatch
+import jsonpointer
+
 from arc_core.learning.examples import Example
-from arc_core.learning.trial import Trial, trial
+from arc_core.learning.trial import Trial, trial, tries
 from arc_core.storage import CallQuery, CallStore, Row
 from arc_core.storage.call_store import MAX_CALLS
 from arc_protocol.patterns import Origin, Pattern
+from arc_protocol.patterns.explanation import plain
 from arc_protocol.recording import restore
 
+_EXAMPLES = 5
+"""Calls that are shown before and after the fix, each of another application or model."""
+_CHANGES = 20
+_GROUPS = 50
 _FAILURES = 30
 """Failures whose calls are looked at, the most frequent ones."""
 
@@ -32,6 +40,29 @@ class ReplayedFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayedGroup:
+    """What a pattern would have done to the calls of one application to one model."""
+
+    application: str
+    model: str
+    failing: int
+    changed_failing: int
+    healthy: int
+    changed_healthy: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedCall:
+    """One call before the fix and after it."""
+
+    application: str
+    model: str
+    failed: bool
+    changes: list[dict[str, Any]]
+    """Each with path (JSON pointer), and before and after, of which one may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """What a pattern would have done to recorded calls."""
 
@@ -39,6 +70,9 @@ class Replay:
     """The failures with calls that it matches."""
     failing: Trial
     healthy: Trial
+    groups: list[ReplayedGroup]
+    """Those with calls that it would have changed, the most concerned first."""
+    examples: list[ReplayedCall]
 
 
 def replay(
@@ -74,7 +108,45 @@ def replay(
         if pattern.provider in (None, provider) and pattern.operation in (None, operation)
         for example in _examples(store.healthy(project, provider, operation, since, MAX_CALLS))
     ]
-    return Replay(failures, trial(document, failing, []), trial(document, [], healthy))
+    both = trial(document, failing, []), trial(document, [], healthy)
+    return Replay(failures, *both, *_by_group(document, failing, healthy))
+
+
+def _by_group(
+    document: dict[str, Any], failing: list[Example], healthy: list[Example]
+) -> tuple[list[ReplayedGroup], list[ReplayedCall]]:
+    counts: dict[tuple[str, str], list[int]] = {}
+    shown: dict[tuple[str, str, bool], ReplayedCall] = {}
+    for failed, examples in ((True, failing), (False, healthy)):
+        for example, fixed in tries(document, examples):
+            model = str(example.request.get("model") or example.request.get("modelId") or "")
+            count = counts.setdefault((example.application, model), [0, 0, 0, 0])
+            count[0 if failed else 2] += 1
+            if fixed is None or fixed is example.request:
+                continue
+            count[1 if failed else 3] += 1
+            key = (example.application, model, failed)
+            if len(shown) < _EXAMPLES and key not in shown:
+                shown[key] = ReplayedCall(*key, _changes(example.request, fixed))
+    groups = [ReplayedGroup(*key, *count) for key, count in counts.items() if count[1] or count[3]]
+    groups.sort(key=lambda each: -(each.changed_failing + each.changed_healthy))
+    return groups[:_GROUPS], list(shown.values())
+
+
+def _changes(before: Any, after: Any) -> list[dict[str, Any]]:
+    old, new = plain(before), plain(after)
+    found = []
+    for step in jsonpatch.make_patch(old, new).patch:
+        change: dict[str, Any] = {"path": step["path"]}
+        if step["op"] in ("replace", "remove"):
+            change["before"] = jsonpointer.resolve_pointer(old, step["path"], None)
+        elif step["op"] == "move":
+            left = jsonpointer.resolve_pointer(old, step["from"], None)
+            found.append({"path": step["from"], "before": left})
+        if step["op"] != "remove":
+            change["after"] = jsonpointer.resolve_pointer(new, step["path"], step.get("value"))
+        found.append(change)
+    return found[:_CHANGES]
 
 
 def _concerns(pattern: Pattern, group: Row) -> bool:

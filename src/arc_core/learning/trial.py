@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,14 @@ def trial(
     )
 
 
+def tries(document: dict[str, Any], examples: Iterable[Example]) -> Iterator[tuple[Example, Any]]:
+    """Yield calls with what a pattern makes of each: None where it does not match."""
+    untested = {key: value for key, value in document.items() if key != "allocation"}
+    tried = _Tried(Pattern.parse(untested, origin=Origin.PUSHED))
+    for example in examples:
+        yield example, tried.fixed(example.request)
+
+
 class _Tried:
     def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
@@ -66,16 +74,16 @@ class _Tried:
     def on(self, examples: Sequence[Example]) -> tuple[int, int]:
         matched = changed = 0
         for example in examples:
-            fixed = self._fixed(example.request)
+            fixed = self.fixed(example.request)
             if fixed is None:
                 continue
             matched += 1
             if fixed is not example.request:
                 changed += 1
-                self.still_matching += self._fixed(fixed) is not None
+                self.still_matching += self.fixed(fixed) is not None
         return matched, changed
 
-    def _fixed(self, request: Any) -> Any:
+    def fixed(self, request: Any) -> Any:
         decision = self._set.decide(self._pattern.provider, self._pattern.operation, request)
         if decision is None:
             return None

@@ -92,7 +92,7 @@ _RESERVED = _names(
 """What decides who gets the request and what becomes of it; at any depth."""
 _ADDRESSES = _names("server_url authorization headers connector_id base_url api_key mcp_servers")
 """What a value must not bring along, such as a tool's server."""
-_FOLDERS = _names(
+FOLDERS = _names(
     "config generation_config inference_config additional_model_request_fields options parameters"
 )
 """Objects that hold parameters; their members count as if they stood at the top."""
@@ -209,7 +209,7 @@ def _levels(at: Place) -> Tuple[Level, Level, Level]:
     if words and words[-1] in _MARKS:
         return _LEVELS[_MARKS]
     steps = list(at)
-    while steps and isinstance(steps[0], str) and _word(steps[0]) in _FOLDERS:
+    while steps and isinstance(steps[0], str) and _word(steps[0]) in FOLDERS:
         del steps[0]
     if not steps or not isinstance(steps[0], str):
         return _ANYWHERE

@@ -34,6 +34,7 @@ def key(core: Served, monkeypatch: pytest.MonkeyPatch) -> str:
         "provider": "openai",
         "operation": "chat",
         "runtime_id": "r1",
+        "service": "app",
         "start_time": int(time.time() * 1e6) - 2 * HOUR,
     }
     failed = {"failed": True, "failure_signature": "f1", "error_template": "temperature too high"}
@@ -53,7 +54,13 @@ def test_pattern_of_a_file_is_replayed(arc: Arc, tmp_path: Path) -> None:
     lines = arc("replay", str(file)).lines
     assert ["failed", "1", "1", "1"] in [line.split() for line in lines]
     assert ["healthy", "2", "1", "1"] in [line.split() for line in lines]
-    assert lines[-1].split() == ["1", "1", "1", "temperature", "too", "high"]
+    assert ["1", "1", "1", "temperature", "too", "high"] in [line.split() for line in lines]
+    # by application and model, and one example of a call that failed and of one that did not
+    assert ["app", "m", "1", "1", "2", "1"] in [line.split() for line in lines]
+    assert "app, m, failed:" in lines
+    assert "  temperature: 2 -> 1" in lines
+    assert "app, m, healthy:" in lines
+    assert "  temperature: 1.5 -> 1" in lines
     later = arc("replay", "-", "--since", "1h", "--json", stdin=json.dumps(PATTERN)).json
     assert (later["failing"], later["healthy"]) == (0, 0)
 

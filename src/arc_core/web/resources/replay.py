@@ -29,6 +29,28 @@ REPLAYED_FAILURE = Shape(
         "changed": shapes.INTEGER,
     },
 )
+REPLAYED_GROUP = Shape(
+    "ReplayedGroup",
+    "What a pattern would have done to the calls of one application to one model.",
+    {
+        "application": shapes.TEXT,
+        "model": shapes.TEXT,
+        "failing": shapes.INTEGER,
+        "changed_failing": shapes.INTEGER,
+        "healthy": shapes.INTEGER,
+        "changed_healthy": shapes.INTEGER,
+    },
+)
+REPLAYED_CALL = Shape(
+    "ReplayedCall",
+    "A call before the fix and after it: each change has path (JSON pointer), before and after.",
+    {
+        "application": shapes.TEXT,
+        "model": shapes.TEXT,
+        "failed": shapes.FLAG,
+        "changes": shapes.OBJECT.listed(),
+    },
+)
 REPLAY = Shape(
     "Replay",
     "What a pattern would have done to recorded calls: to those that failed, and to healthy ones. "
@@ -45,6 +67,8 @@ REPLAY = Shape(
         "still_matching": shapes.INTEGER,
         "errors": shapes.TEXT.listed(),
         "failures": REPLAYED_FAILURE.out.listed(),
+        "groups": REPLAYED_GROUP.out.listed(),
+        "examples": REPLAYED_CALL.out.listed(),
     },
 )
 
@@ -70,6 +94,8 @@ def _replay(context: Context, ask: Ask) -> Any:
             "still_matching": found.failing.still_matching + found.healthy.still_matching,
             "errors": list(dict.fromkeys((*found.failing.errors, *found.healthy.errors))),
             "failures": found.failures,
+            "groups": found.groups,
+            "examples": found.examples,
         }
     )
 

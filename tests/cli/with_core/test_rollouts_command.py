@@ -52,7 +52,7 @@ def test_a_canary_is_shown_with_both_arms_and_what_it_waits_for(
     guards = {each[:24].strip(): each.split() for each in shown if " quiet " in each}
     assert set(guards) == {
         *("this failure", "any failure", "failures and slow calls"),
-        *("failures and many tokens", "failures and costly call"),
+        *("failures and many tokens", "failures and costly call", "bad feedback"),
     }
     assert "  arc patterns pause cooler       stop it now, everywhere" in shown
 

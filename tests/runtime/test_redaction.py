@@ -38,7 +38,10 @@ ASKED: Dict[str, Any] = {
         },
         {"role": "tool", "tool_call_id": "call_1", "content": f"sent to {SECRET}"},
     ],
-    "tools": [{"type": "function", "function": {"name": "mail", "description": SECRET}}],
+    # which the oldest SDK does not know by name
+    "extra_body": {
+        "tools": [{"type": "function", "function": {"name": "mail", "description": SECRET}}]
+    },
 }
 
 

@@ -125,7 +125,9 @@ def test_calls_of_a_run_say_in_hashes_what_they_add(
 
     def ask(words: str) -> None:
         client.chat.completions.create(
-            model="gpt-4o", messages=[{"role": "user", "content": words}], tools=TOOLS
+            model="gpt-4o",
+            messages=[{"role": "user", "content": words}],
+            extra_body={"tools": TOOLS},
         )
 
     with arc.session("run"):

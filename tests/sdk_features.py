@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+
 import openai
+from openai import _base_client
 
 _COMPLETIONS = openai.resources.chat.completions.Completions
 _BETA = getattr(openai.resources, "Beta", None)
@@ -16,3 +19,5 @@ BETA_CHAT = hasattr(_BETA, "chat")
 """`parse` and `stream` where they were before they were part of `chat.completions`."""
 RESPONSES = hasattr(openai.resources, "Responses")
 SPEECH = hasattr(openai.resources.audio, "Speech")
+RETRY_COUNT = "x-stainless-retry-count" in inspect.getsource(_base_client)
+"""The SDK says in its requests how often it has tried before."""

@@ -14,6 +14,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+import sdk_features
 from runtime import Arc
 from runtime_shapes import RISKY
 from telemetry.receiver import Receiver, free_port, hang, slow, wait_until
@@ -43,6 +44,7 @@ def test_span_has_tokens_messages_and_the_fix(
     assert span["arc.patterns.revision"]
 
 
+@pytest.mark.skipif(not sdk_features.RETRY_COUNT, reason="this SDK does not tell")
 def test_span_of_a_failure_tells_of_the_retries_of_the_sdk(
     arc: Arc, receiver: Receiver, client: openai.OpenAI, space: Any
 ) -> None:

@@ -8,15 +8,14 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.learning.cases import DEVELOPED, HALVES
 from benchmarks.learning.figures import WorldFigures, figures
 from benchmarks.learning.fleet import ROOT, play
-from benchmarks.learning.laboratory import opened_store
 from benchmarks.learning.report import targets, write
+from benchmarks.learning.seeds import run_seeds
 from benchmarks.learning.studies import STUDIES, Outcome
 from benchmarks.learning.worlds import DURATION_S, RATE, World, worlds
 
@@ -113,7 +112,7 @@ def _study(name: str, runs: int | None, processes: int) -> list[Outcome]:
     # a fresh interpreter each: the embedded engine does not survive a fork
     with multiprocessing.get_context("spawn").Pool(len(work)) as pool:
         outcomes: list[Outcome] = []
-        for found in pool.imap_unordered(_run_seeds, work):
+        for found in pool.imap_unordered(run_seeds, work):
             outcomes += found
     outcomes.sort(key=lambda outcome: outcome.seed)
     good = sum(outcome.good for outcome in outcomes)
@@ -125,15 +124,6 @@ def _study(name: str, runs: int | None, processes: int) -> list[Outcome]:
             flush=True,
         )
     return outcomes
-
-
-def _run_seeds(work: tuple[str, Iterable[int]]) -> list[Outcome]:
-    name, seeds = work
-    run, _ = STUDIES[name]
-    with ExitStack() as ends:
-        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="arc-learning-"))
-        store = ends.enter_context(opened_store(Path(folder)))
-        return [run(store, Path(folder), seed) for seed in seeds]
 
 
 if __name__ == "__main__":

@@ -35,6 +35,15 @@ class Rule:
         return sum(literal.bits for literal in self.literals)
 
 
+def _bounded(literal: Literal) -> str | None:
+    """Return the path of a bound that a fix brings along: the values beyond it add nothing."""
+    asked = literal.requirement.get(literal.path) if literal.form is Form.GIVEN else None
+    return literal.path if isinstance(asked, dict) and asked.keys() <= _BOUNDS else None
+
+
+_BOUNDS = frozenset([">", ">=", "<", "<="])
+
+
 class Search:
     """A search among the questions to one sample of calls."""
 
@@ -100,10 +109,12 @@ class Search:
 
     def _grown(self, rule: Rule) -> Iterable[Rule]:
         known = {literal.path for literal in rule.literals if literal.form is not Form.GIVEN}
+        bounded = {path for path in map(_bounded, rule.literals) if path}
+        known |= bounded
         bits = rule.bits
         floor = self._gain.total - bits
         for literal in self._literals:
-            if literal.bits >= floor:
+            if literal.bits >= floor or (literal.form is Form.VALUE and literal.path in bounded):
                 continue
             rows = rule.rows & literal.rows
             hits = (rows & self.failed).bit_count()

@@ -105,6 +105,14 @@ def test_condition_and_fix_are_found(rule: Rule, error: ErrorFacts, fix: Any, se
     assert tried.matched_healthy <= 0.001 * tried.healthy, first
 
 
+def test_a_stated_limit_is_asked_for_alone() -> None:
+    """The values that the first failing calls had are not part of the condition."""
+    error = "max_tokens is too large. This API supports at most 2048."
+    world = World(1, lambda request: request.get("max_tokens", 0) > 2048, refusal(error))
+    first = learned(world)[0].document
+    assert first["pattern"]["max_tokens"] == {">": 2048}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_chance_teaches_nothing(seed: int) -> None:
     """Failures that no request foretells leave no candidates that do not come from the error."""

@@ -62,11 +62,11 @@ class Connection:
 
     def hello(self) -> Hello:
         """The Hello of the Runtime."""
-        return self.incoming.get(timeout=10).hello
+        return self.incoming.get(timeout=30).hello
 
     def applied(self) -> Applied:
         """The next answer of the Runtime."""
-        return self.incoming.get(timeout=10).applied
+        return self.incoming.get(timeout=30).applied
 
     def send(self, **message: Any) -> None:
         """Say something."""
@@ -103,7 +103,7 @@ class StandIn:
         """What to give to Arc."""
         return f"grpc://127.0.0.1:{self.port}"
 
-    def connection(self, timeout_s: float = 10) -> Connection:
+    def connection(self, timeout_s: float = 30) -> Connection:
         """The next stream that was opened."""
         return self._connections.get(timeout=timeout_s)
 

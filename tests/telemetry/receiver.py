@@ -89,12 +89,12 @@ class Receiver:
         """Answer the next requests so, then again with `answer`."""
         self._script.extend(answers)
 
-    def wait_for_spans(self, count: int, timeout_s: float = 10) -> List[Span]:
+    def wait_for_spans(self, count: int, timeout_s: float = 30) -> List[Span]:
         """Return the accepted spans as soon as there are at least so many; fail after the time."""
         self._wait(lambda: self.spans, count, "spans", timeout_s)
         return self.spans
 
-    def wait_for_requests(self, count: int, timeout_s: float = 10) -> List[Request]:
+    def wait_for_requests(self, count: int, timeout_s: float = 30) -> List[Request]:
         """Return all requests as soon as there are at least so many; fail after the time."""
         self._wait(lambda: self.requests, count, "requests", timeout_s)
         return self.requests
@@ -248,7 +248,7 @@ def rpc_status(code: int, message: str, retry: bytes) -> bytes:
     return _varint_field(1, code) + _bytes_field(2, message.encode()) + _bytes_field(3, detail)
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
     """Return as soon as the condition holds; fail after the time."""
     pause = threading.Event()
     deadline = time.monotonic() + timeout_s

@@ -98,6 +98,7 @@ class Proposals:
             return []
         rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
         look.more, look.ends = 0, ends
+        rows = [row for row in rows if row["api"] == rows[0]["api"]]
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
@@ -114,7 +115,7 @@ class Proposals:
             failing,
             healthy,
             provider=rows[0]["provider"],
-            operation=rows[0]["operation"],
+            operation=_operation(rows[0]),
             cures=cures.propose,
         )
         return self._add(project, rows[0], candidates, failing, healthy, known)
@@ -129,7 +130,7 @@ class Proposals:
         found = self._store.healthy(*place, began, _HEALTHY)
         if len(found) < _FEW_HEALTHY:
             found = self._store.healthy(*place, self._clock() - _PERIOD, _HEALTHY)
-        return examples(found)
+        return examples(row for row in found if row["api"] == rows[0]["api"])
 
     def _add(
         self,
@@ -215,7 +216,7 @@ def _uncared(failing: Sequence[Example], known: Sequence[PatternRecord], row: Ro
         for each in known
         if each.state in _CARED_FOR
         and each.document.get("provider") in (None, row["provider"])
-        and each.document.get("operation") in (None, row["operation"])
+        and each.document.get("operation") in (None, _operation(row))
         and _may_match(each.document["pattern"], models)
     ]
     return [
@@ -249,6 +250,13 @@ def _evidence(row: Row, candidate: Candidate, tried: Trial) -> dict[str, Any]:
         "meaning": candidate.meaning,
         "recorded_calls": asdict(tried),
     }
+
+
+def _operation(row: Row) -> str:
+    """Return the word of patterns for what was called; calls are recorded in OpenTelemetry's."""
+    if row["api"] == "responses":
+        return "responses"
+    return "completions" if row["operation"] == "text_completion" else str(row["operation"])
 
 
 def _content(document: dict[str, Any]) -> str:

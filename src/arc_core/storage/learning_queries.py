@@ -28,7 +28,7 @@ def fields(*names: str) -> str:
 
 _EXAMPLE = fields(
     *("start_time", "trace_id", "span_id", "session", "service", "provider", "operation"),
-    "response_id",
+    *("api", "response_id"),
     *("request_model", "stream", "failed", "error_type", "status_code", "error_code"),
     *("error_param", "error_message", "pattern_ids", "fix_outcome", "failure_kinds"),
     *("failure_signature", "error_template", "rollout_id", "rollout_arm", "heal_outcome"),

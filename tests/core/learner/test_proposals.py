@@ -89,6 +89,14 @@ def test_calls_are_looked_at_only_when_enough_have_come(
     assert looks <= 4  # after 10 calls, and where the pattern leaves none, after 10 each
 
 
+def test_a_pattern_is_for_the_api_that_was_called(failure: Failure, registry: Registry) -> None:
+    """Both of OpenAI's are `chat` in telemetry, and patterns tell them apart."""
+    names = failure.propose(12, api="responses")
+    assert names
+    document = registry.pattern(failure.project, names[0]).document
+    assert document["operation"] == "responses"
+
+
 def test_few_calls_are_not_enough(failure: Failure) -> None:
     assert failure.propose(9) == []
 

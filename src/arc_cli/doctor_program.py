@@ -11,6 +11,7 @@ import sys
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from arc_cli.doctor_finding import OK, PROBLEM, WARNING, Finding
+from arc_protocol.extensions import extensions
 from runtime import _config, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
@@ -166,10 +167,7 @@ def _active(sdk: Any) -> Iterator[str]:
 
 
 def _instrumentations(name: str, around: Set[str]) -> Iterator[Finding]:
-    found: Any = importlib.metadata.entry_points()
-    group = "opentelemetry_instrumentor"
-    has_select = hasattr(found, "select")
-    listed = found.select(group=group) if has_select else found.get(group, ())
+    listed = extensions("opentelemetry_instrumentor")
     others = {each.value.partition(":")[0] for each in listed if name in each.name}
     others |= {each for each in _TRACERS if importlib.util.find_spec(each) is not None}
     others |= around

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arc_core.storage import engines
 from arc_core.storage.call_store import StoreError
 from arc_core.storage.sql_store import SqlCallStore
+from arc_protocol.extensions import extensions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,15 +25,27 @@ def open_call_store(url: str | None, data: Path, *, memory_limit_mb: int = 1000)
     Raises `StoreBusyError`, `StoreCorruptError` or `StoreError`.
     """
     scheme = (url or "chdb").partition(":")[0]
-    known = [module.name for module in pkgutil.iter_modules(engines.__path__)]
-    if scheme not in known:
-        raise StoreError(
-            f"{scheme!r} is no kind of call store: addresses start with {' or '.join(known)}."
-        )
-    module = importlib.import_module(f"{engines.__name__}.{scheme}")
-    engine = module.connect(url or "chdb", data, memory_limit_mb=memory_limit_mb)
+    engine = _engine(scheme).connect(url or "chdb", data, memory_limit_mb=memory_limit_mb)
     try:
         return SqlCallStore(engine)
     except BaseException:
         engine.close()
         raise
+
+
+def _engine(scheme: str) -> Any:
+    """Return the module that is named like the scheme, here or in the group `arc.stores`."""
+    known = [module.name for module in pkgutil.iter_modules(engines.__path__)]
+    if scheme in known:
+        return importlib.import_module(f"{engines.__name__}.{scheme}")
+    others = {each.name: each for each in extensions("arc.stores")}
+    if scheme not in others:
+        kinds = " or ".join([*known, *sorted(others)])
+        raise StoreError(f"{scheme!r} is no kind of call store: addresses start with {kinds}.")
+    try:
+        return others[scheme].load()
+    except Exception as fault:
+        raise StoreError(
+            f"The call store {scheme!r} of {others[scheme].value} cannot be loaded"
+            f" ({type(fault).__name__}: {fault}): mend or install again the package that brings it."
+        ) from fault

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
+
+from arc_protocol.extensions import extensions
 
 
 def discover() -> Iterator[Any]:
@@ -18,17 +20,5 @@ def discover() -> Iterator[Any]:
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
             yield importlib.import_module(f"{__name__}.{module.name}")
-    for entry_point in _entry_points():
+    for entry_point in extensions("arc.providers"):
         yield entry_point.load()
-
-
-def _entry_points() -> Iterable[Any]:
-    from importlib import metadata  # 20 ms that a mere import of Arc does not need
-
-    found: Any = metadata.entry_points()
-    # Python 3.8 and 3.9 return a mapping of lists
-    has_select = hasattr(found, "select")
-    ours: Iterable[Any] = (
-        found.select(group="arc.providers") if has_select else found.get("arc.providers", ())
-    )
-    return ours

@@ -252,3 +252,27 @@ def test_what_a_server_acknowledged_survives_its_kill(tmp_path: Path) -> None:
             assert call is not None
             assert call["body"] == "said"
         store.close()
+
+
+def test_a_package_of_others_brings_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its module is found by the scheme, and what it says goes to the person who named it."""
+    (tmp_path / "their_store.py").write_text(
+        "from arc_core.storage import StoreError\n"
+        "def connect(url, folder, *, memory_limit_mb):\n"
+        "    raise StoreError(f'{url} has moved')\n"
+    )
+    described = tmp_path / "their_store-1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Name: their-store\nVersion: 1\n")
+    (described / "entry_points.txt").write_text(
+        "[arc.stores]\ntheirs = their_store\ngone = their_store_of_old\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StoreError, match="theirs://x has moved"):
+        open_call_store("theirs://x", tmp_path)
+    with pytest.raises(StoreError, match="'gone' of their_store_of_old cannot be loaded"):
+        open_call_store("gone://x", tmp_path)
+    with pytest.raises(StoreError, match="start with chdb or clickhouse or gone or theirs"):
+        open_call_store("mysql://x", tmp_path)

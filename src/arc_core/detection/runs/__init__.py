@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from arc_core.detection.runs.conversation_reset import conversation_reset
-from arc_core.detection.runs.no_progress import no_progress
-from arc_core.detection.runs.repeated_tool_call import repeated_tool_call
+from arc_core.detection.runs import detectors
+from arc_protocol.detection.discovery import discover
 from arc_protocol.turns import Turn
 
-DETECTORS: tuple[Callable[[Sequence[Turn]], bool], ...] = (
-    repeated_tool_call,
-    no_progress,
-    conversation_reset,
-)
-"""In the order of what explains the others: the first that applies names the failure. Each is given
-the calls of a run up to the one that it is asked about; its name is the kind that it finds."""
+_DETECTORS = discover(detectors)
+"""Each is given the calls of a run up to the one that it is asked about."""
 
-RUN_KINDS = frozenset(detect.__name__ for detect in DETECTORS)
+RUN_KINDS = frozenset(each.kind for each in _DETECTORS)
 """Kinds of failures that concern a whole agent run rather than one of its calls."""
 
 
 def run_kinds(turns: Sequence[Turn]) -> list[str]:
-    """Return what became evident with the last of these calls."""
-    return [detect.__name__ for detect in DETECTORS if detect(turns)]
+    """Return what became evident with the last of these calls: the first explains the others."""
+    return [each.kind for each in _DETECTORS if each.detect(turns)]

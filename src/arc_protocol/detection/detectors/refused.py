@@ -7,6 +7,8 @@ import re
 from arc_protocol.detection import reasons
 from arc_protocol.detection.exchange import Exchange, Output
 
+PRECEDENCE = 20
+
 _SHORT = 400
 """Characters: one who answers after all says more."""
 _DECLINES = re.compile(
@@ -19,7 +21,7 @@ _DECLINES = re.compile(
 )
 
 
-def refused(exchange: Exchange) -> bool:
+def detect(exchange: Exchange) -> bool:
     """Tell whether a choice is a refusal: marked as one, or one in so many words."""
     return any(map(_refused, exchange.outputs))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from arc_protocol.detection import reasons
 from arc_protocol.detection.exchange import Exchange, Output
 
+PRECEDENCE = 30
+
 _SPEAKING = ("chat", "text_completion", "generate_content")
 
 
-def empty_output(exchange: Exchange) -> bool:
+def detect(exchange: Exchange) -> bool:
     """Tell whether a choice that has ended has no text, no call of a tool and nothing else."""
     return exchange.operation in _SPEAKING and any(map(_empty, exchange.outputs))
 

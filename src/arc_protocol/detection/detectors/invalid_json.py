@@ -7,8 +7,10 @@ import json
 from arc_protocol.detection import reasons
 from arc_protocol.detection.exchange import Exchange, Output
 
+PRECEDENCE = 70
 
-def invalid_json(exchange: Exchange) -> bool:
+
+def detect(exchange: Exchange) -> bool:
     """Tell whether a whole choice is no JSON although it should be."""
     return exchange.wants_json and any(map(_no_json, exchange.outputs))
 

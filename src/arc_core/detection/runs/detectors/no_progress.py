@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from arc_protocol.turns import Turn
 
+PRECEDENCE = 20
+
 _TIMES = 4
 """Calls in a row without anything new: fewer may be a second look."""
 
 
-def no_progress(turns: Sequence[Turn]) -> bool:
+def detect(turns: Sequence[Turn]) -> bool:
     """Tell whether the last calls have said nothing that was not said in the run before."""
     latest = turns[-1]
     if sum(turn.news == latest.news for turn in turns) < 2:

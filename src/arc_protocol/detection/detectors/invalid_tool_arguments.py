@@ -8,8 +8,10 @@ from arc_protocol.detection import reasons
 from arc_protocol.detection.exchange import Exchange
 from arc_protocol.detection.schemas import allows
 
+PRECEDENCE = 60
 
-def invalid_tool_arguments(exchange: Exchange) -> bool:
+
+def detect(exchange: Exchange) -> bool:
     """Tell whether a whole call has arguments that are no JSON object or break the schema."""
     return any(
         output.finish_reason.lower() in reasons.MALFORMED

@@ -7,11 +7,13 @@ from typing import Any, Tuple
 
 from arc_protocol.detection.exchange import Exchange, ToolCall
 
+PRECEDENCE = 80
+
 _TIMES = 3
 """Equal calls in one turn that are a loop: twice may be looking again."""
 
 
-def repeated_tool_call(exchange: Exchange) -> bool:
+def detect(exchange: Exchange) -> bool:
     """Tell whether a call is made that was made twice since a person last spoke."""
     if not any(output.calls for output in exchange.outputs):
         return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from arc_protocol.detection.exchange import Exchange
 
+PRECEDENCE = 50
 
-def unknown_tool(exchange: Exchange) -> bool:
+
+def detect(exchange: Exchange) -> bool:
     """Tell whether a tool is called that the request did not offer."""
     tools = exchange.tools
     return bool(tools) and any(

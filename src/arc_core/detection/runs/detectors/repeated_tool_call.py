@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from arc_protocol.turns import Turn
 
+PRECEDENCE = 10
+
 _TIMES = 3
 """Equal calls that are a loop: twice may be looking again."""
 
 
-def repeated_tool_call(turns: Sequence[Turn]) -> bool:
+def detect(turns: Sequence[Turn]) -> bool:
     """Tell whether the last call asks for a tool as two others did since a person last spoke."""
     *earlier, latest = turns
     if not latest.tools or _interrupted(latest):

@@ -69,7 +69,8 @@ def test_no_number_is_told_where_treated_calls_fail_no_less() -> None:
 
 
 def test_a_trial_that_shows_nothing_says_when_it_ends(world: Make) -> None:
-    each = world(settings=RolloutSettings(ramp=(0.5,), canary_calls=400))
+    patient = RolloutSettings(ramp=(0.5,), canary_calls=400, least_relief=100.0)
+    each = world(settings=patient)
     each.learned(failed=30, matching=100)
     each.run_until(helps(0.3, 0.3), State.CANARY, at_most=100)
     for _ in range(200):
@@ -107,7 +108,7 @@ def test_a_trial_of_runs_speaks_of_runs(world: Make, kind: str | None) -> None:
 
 def test_worried_guards_are_shown(world: Make) -> None:
     """Before one trips, the share does not grow, and the sentence says why."""
-    each = world(settings=RolloutSettings(ramp=(0.5,), harm=1e9))
+    each = world(settings=RolloutSettings(ramp=(0.5,), harm=1e9, least_relief=100.0))
     each.learned(failed=30, matching=100)
     worse = helps(0.3, 0.6)
     each.run_until(worse, State.CANARY, at_most=100)

@@ -103,6 +103,21 @@ def test_what_a_text_is_stays_readable(
     assert set(threads) == {"arc-worker"}
 
 
+def test_runs_are_followed_where_no_text_is_sent(
+    start: Any, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """The hashes by which loops are seen do not depend on the function, nor on content."""
+    hashes = []
+    for settings in ({}, {"redact": hide}):
+        arc = start(capture_content=False, **settings)
+        with arc.session("support"):
+            client.chat.completions.create(**ASKED)
+        assert arc.flush(10)
+        hashes.append(values(receiver.spans[-1])["arc.turn"])
+    assert hashes[0] == hashes[1]
+    assert SECRET.encode() not in sent(receiver)
+
+
 def test_the_words_of_an_error_are_texts(
     start: Any, receiver: Receiver, client: openai.OpenAI
 ) -> None:

@@ -37,11 +37,16 @@ class Redaction:
         self._seen: List[type] = []
 
     def of_call(self, description: Description, *, with_content: bool) -> Description:
-        """Return a description whose texts the hook has seen; without its content where not."""
+        """Return a description whose texts the hook has seen; without its content where not.
+
+        Without `with_content` the content, which is not sent then, stays for what is made of it.
+        """
         attributes = dict(description.attributes)
+        said = description.content
         try:
             hook = self._ready()
-            said = _redacted(hook, description.content) if with_content else {}
+            if with_content:
+                said = _redacted(hook, said)
             failure = description.failure and _once(hook, description.failure)
             first = attributes.get(semconv.ARC_HEAL_ERROR_MESSAGE)
             if first is not None:

@@ -20,6 +20,9 @@ _BURST, _PER_S = 10.0, 5.0
 """Calls that one process gives to the trial of a pattern at once, and then per second. Nine decide,
 and the answer takes a second: more would only be spared the healing that they could have had."""
 
+_TRIALS = 64
+"""Patterns whose share of calls is remembered; they come and go while a process runs for months."""
+
 Request = Mapping[str, Any]
 
 
@@ -113,6 +116,8 @@ class Healer:
         left, at = self._left.get(key, (_BURST, now))
         left = min(_BURST, left + (now - at) * _PER_S)
         granted = left >= 1.0
+        if key not in self._left and len(self._left) >= _TRIALS:
+            self._left.clear()
         self._left[key] = (left - granted, now)
         return granted
 

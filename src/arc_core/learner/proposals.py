@@ -33,6 +33,8 @@ _LEAST = 10
 """Failing calls before anything is learned from them."""
 _LOOK_AGAIN = 0.1
 """Share of the calls that are known already that must come before they are looked at again."""
+_LOOKS = 10_000
+"""Failures of which the last look is remembered; a service may have new ones for ever."""
 _FAILING = 500
 _HEALTHY = 1000
 _FEW_HEALTHY = 20
@@ -93,6 +95,8 @@ class Proposals:
         known = self._registry.patterns(project)
         ends = _ends(known, signature)
         look = self._looks.setdefault((project, signature), _Look(0, ends, ends, wanted=_LEAST))
+        if len(self._looks) > _LOOKS:
+            del self._looks[next(iter(self._looks))]
         look.more += more or 0
         if more is not None and look.more < look.wanted and ends == look.ends:
             return []

@@ -75,7 +75,8 @@ class Runs:
         ]
         crowd = len(self.open) - len(ended) - _OPEN
         if crowd > 0:
-            ended += [unit for unit in self.open if unit not in set(ended)][:crowd]
+            over = set(ended)
+            ended += [unit for unit in self.open if unit not in over][:crowd]
         found = [Outcome(**self.open.pop(unit).outcome) for unit in ended]
         self.counted = [*self.counted, *ended][-_COUNTED:]
         return found

@@ -222,4 +222,4 @@ def _retries(error: BaseException) -> Optional[int]:
         told = response.request.headers.get(_RETRY_COUNT)
     except Exception:  # a response that was made by hand has no request
         return None
-    return int(told) if isinstance(told, str) and told.isdigit() else None
+    return int(told) if isinstance(told, str) and told.isdecimal() else None

@@ -44,7 +44,7 @@ _OF_CALL = fields(*(name for name in OUTCOME if name not in _ITS_OWN))
 _SAID = ", ".join(map(_field, COLUMNS))
 
 
-def _last(database: str, *, also: str = "") -> str:
+def _last(database: str) -> str:
     """Return the last judgement of each reply by each source, and of these the last bad one.
 
     People change their minds; but one who is content does not outvote one who is not.
@@ -57,7 +57,7 @@ def _last(database: str, *, also: str = "") -> str:
    argMax(said.label, (said.given_at, said.span_id)) AS last_label,
    max(said.given_at) AS last_at
   FROM {database}.feedback AS said
-  WHERE said.project = {{project:String}} AND said.outcome != ''{also}
+  WHERE said.project = {{project:String}} AND said.outcome != ''
   GROUP BY said.response_id, said.source
  )
  WHERE last_outcome = '{BAD}'

@@ -73,8 +73,12 @@ class Session:
         try:
             settings = self._settings
             self._shelf.prepare(
-                *(self._endpoint, settings.api_key, settings.policy, settings.cache_dir),
-                *(settings.trusted_key, self._breathe),
+                self._endpoint,
+                settings.api_key,
+                settings.policy,
+                settings.cache_dir,
+                settings.trusted_key,
+                self._breathe,
             )
             while not (self._called or self._over):
                 self._wait(None)
@@ -132,7 +136,10 @@ class Session:
             self.state = "connecting"
         tls = TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key)
         hello = reports.hello(
-            *(self._identity(), self._sdks, self._shelf.holding, self._shelf.overridden()),
+            self._identity(),
+            self._sdks,
+            self._shelf.holding,
+            self._shelf.overridden(),
             heals=settings.heals,
         )
         try:

@@ -6,7 +6,8 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, Literal, NamedTuple, Optional
 
 from arc_protocol.cures.facts import ErrorFacts
-from arc_protocol.cures.places import Place, Request, mentioned, place_of
+from arc_protocol.cures.mentions import mentioned
+from arc_protocol.cures.places import Place, Request, place_of
 
 Fix = Dict[str, Any]
 """A fix document of the pattern language."""

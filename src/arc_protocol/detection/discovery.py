@@ -13,7 +13,7 @@ import pkgutil
 from types import ModuleType
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-from arc_protocol.extensions import extensions
+from arc_protocol.extensions import loaded
 
 _logger = logging.getLogger("arc")
 
@@ -39,7 +39,8 @@ def discover(package: ModuleType, group: Optional[str] = None) -> Tuple[Detector
         for module in pkgutil.iter_modules(package.__path__)
     }
     if group is not None:
-        found.update((each.kind, each) for each in _of_others(group))
+        others = loaded(group, "detector", _of_others)
+        found.update((each.kind, each) for each in others)
     return tuple(sorted(found.values(), key=lambda each: (each.precedence, each.kind)))
 
 
@@ -47,24 +48,8 @@ def _detector(kind: str, module: Any) -> Detector:
     return Detector(int(module.PRECEDENCE), kind, module.detect)
 
 
-def _of_others(group: str) -> List[Detector]:
-    loaded = [_loaded(entry_point) for entry_point in extensions(group)]
-    return [each for each in loaded if each is not None]
-
-
-def _loaded(entry_point: Any) -> Optional[Detector]:
-    try:
-        found = _detector(entry_point.name, entry_point.load())
-    except Exception as fault:
-        _logger.warning(
-            "The detector '%s' (%s) cannot be used: %s: %s. Mend or uninstall the package that "
-            "brings it.",
-            entry_point.name,
-            entry_point.value,
-            type(fault).__name__,
-            fault,
-        )
-        return None
+def _of_others(kind: str, module: Any) -> Detector:
+    found = _detector(kind, module)
     return found._replace(detect=_careful(found))
 
 

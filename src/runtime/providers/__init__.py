@@ -12,13 +12,12 @@ import importlib
 import pkgutil
 from typing import Any, Iterator
 
-from arc_protocol.extensions import extensions
+from arc_protocol.extensions import loaded
 
 
 def discover() -> Iterator[Any]:
-    """Yield every provider module."""
+    """Yield every provider module; others' that cannot be loaded are left out with a warning."""
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
             yield importlib.import_module(f"{__name__}.{module.name}")
-    for entry_point in extensions("arc.providers"):
-        yield entry_point.load()
+    yield from loaded("arc.providers", "provider", lambda _name, provider: provider)

@@ -132,7 +132,7 @@ class _Learning:
         search = Search(self._columns, self._literals, failed, among, self._priors)
         writer = Writer(self._columns, failed, among, self._blames_model)
         best = search.best()
-        drafts = self._with_ideas(search, failed, among, best)
+        drafts = self._with_ideas(search, writer, failed, among, best)
         if best is not None:
             drafts += self._with_contrasts(best, writer, failed, among)
         drafts.sort(key=lambda draft: _LOSS * loses(draft.fix) - draft.rank)
@@ -148,7 +148,7 @@ class _Learning:
         return candidates, covered
 
     def _with_ideas(
-        self, search: Search, failed: Rows, among: Rows, best: Rule | None
+        self, search: Search, writer: Writer, failed: Rows, among: Rows, best: Rule | None
     ) -> list[_Draft]:
         provider, operation = self._provider, self._operation
         concerned = best.rows & failed if best is not None else failed
@@ -157,9 +157,14 @@ class _Learning:
             known += ideas.from_documentation(self._sample, concerned, provider, operation)
         drafts = []
         for idea in known:
-            rule = search.best(idea.given)
+            ways = [idea.given]
+            if idea.source == "error":
+                given = idea.given + ideas.also_named(self._sample, concerned, idea.given)
+                ways = self._of_models(writer, search, given) if self._blames_model else [given]
+            rules = [rule for way in ways for rule in [search.best(way)] if rule]
+            rule = max(rules, key=lambda rule: rule.gain, default=None)
             if rule is None and idea.strong and not among & ~failed:
-                rule = search.rule(idea.given)  # nothing healthy to compare with
+                rule = search.rule(ways[0])  # nothing healthy to compare with
             if rule is None or not rule.literals:
                 continue
             if idea.source == "documentation" and search.idle(rule, len(idea.given)):
@@ -169,6 +174,15 @@ class _Learning:
             evidence = {"source": idea.source, "strong": idea.strong}
             drafts.append(_Draft(rule, idea.fix, evidence, idea.because, rank))
         return drafts
+
+    def _of_models(
+        self, writer: Writer, search: Search, known: tuple[Literal, ...]
+    ) -> list[tuple[Literal, ...]]:
+        """Ask also which models are called, as the errors say that it matters."""
+        rows = search.rule(known).rows
+        asked = [writer.same_models(rows), writer.family(rows)]
+        models = [one for at, one in enumerate(asked) if one and one not in asked[:at]]
+        return [(*known, ideas.given(one, self._sample)) for one in models] or [known]
 
     def _with_contrasts(
         self, rule: Rule, writer: Writer, failed: Rows, among: Rows

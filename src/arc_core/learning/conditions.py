@@ -31,7 +31,8 @@ class Writer:
         """Return the condition that asks all of the questions."""
         parts = [self._part(one, self._inside(literals, one)) for one in literals]
         if not any(literal.is_model for literal in literals):
-            parts += self._same_models(self._inside(literals, None))
+            same = self.same_models(self._inside(literals, None))
+            parts += [same] if same else []
         return combined(parts)
 
     def _inside(self, literals: Sequence[Literal], but: Literal | None) -> Rows:
@@ -90,26 +91,41 @@ class Writer:
             return {literal.path: literal.requirement}
         return {literal.path: models.requirement(failing, others)}
 
-    def _same_models(self, inside: Rows) -> list[Condition]:
-        """Keep a rule to the models that it was seen to hold of, unless these are many."""
+    def same_models(self, inside: Rows) -> Condition | None:
+        """Ask for the models that a rule was seen to hold of, unless these are many.
+
+        `inside` are the calls that satisfy the rule. One family is not many, and neither are any
+        if the errors say that it is a matter of the model.
+        """
         for path in MODELS:
-            column = self._columns.by_path.get(path)
-            if column is None:
+            failing = self._at(path, inside & self._failed)
+            others = self._at(path, self._among) - failing
+            if not failing or not others:
                 continue
-            failing = {
-                value
-                for (kind, value), rows in column.values.items()
-                if kind == "string" and rows & inside & self._failed
-            }
-            others = [
-                value
-                for (kind, value), rows in column.values.items()
-                if kind == "string" and value not in failing
-            ]
-            few = len(failing) < _ENOUGH_MODELS and len(failing) < len(others) + len(failing)
-            if failing and others and (few or self._blames_model):
-                return [{path: models.requirement(failing, others)}]
-        return []
+            family = models.family(failing, self._at(path, inside & ~self._failed) - failing)
+            if family is not None:
+                return {path: family}
+            if len(failing) < _ENOUGH_MODELS or self._blames_model:
+                return {path: models.requirement(failing, others)}
+        return None
+
+    def family(self, inside: Rows) -> Condition | None:
+        """Ask for the family of the models that failed, whatever became of its other calls."""
+        for path in MODELS:
+            failing = self._at(path, inside & self._failed)
+            family = models.family(failing, ()) if failing else None
+            if family is not None:
+                return {path: family}
+        return None
+
+    def _at(self, path: str, rows: Rows) -> set[str]:
+        """Return the texts that some of the calls have at a path."""
+        column = self._columns.by_path.get(path)
+        return (
+            {value for (kind, value), found in column.values.items() if found & rows}
+            if column is not None and set(column.types) == {"string"}
+            else set()
+        )
 
 
 def combined(parts: Sequence[Condition]) -> Condition:

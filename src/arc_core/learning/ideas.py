@@ -12,7 +12,7 @@ from typing import Any
 from arc_core.learning.examples import Cures, Rows, Sample, members
 from arc_core.learning.guards import guards
 from arc_core.learning.known import documented
-from arc_core.learning.literals import Form, Literal
+from arc_core.learning.literals import WHO, Form, Literal
 from arc_core.learning.structures import answers
 from arc_protocol.patterns.fixes import compile_fix
 from arc_protocol.patterns.limits import plain_json
@@ -75,12 +75,35 @@ def from_errors(
             texts[text] += 100 - place
             best.setdefault(text, (cure.confidence == "strong", cure.because))
     found = []
-    for text in sorted(texts, key=lambda text: (not best[text][0], -texts[text]))[:8]:
-        fix = json.loads(text)
-        given = _given(fix, sample, rows)
-        if given is not None:
-            found.append(Idea(fix, "error", best[text][0], best[text][1], given))
+    ordered = sorted(texts, key=lambda text: (not best[text][0], -texts[text]))[:8]
+    fixes = [json.loads(text) for text in ordered]
+    default = _default(sample, rows)
+    # what may be turned off instead of left out is no fault where it is off
+    harmless: dict[str, Any] = {
+        path: "none" if default is None else default
+        for fix in fixes
+        for path, change in fix.items()
+        if change == "none" or default is not None
+    }
+    for text, fix in zip(ordered, fixes):
+        guard = _given(fix, sample, rows, harmless)
+        if guard is not None:
+            found.append(Idea(fix, "error", best[text][0], best[text][1], guard))
     return found
+
+
+def also_named(sample: Sample, rows: Rows, known: tuple[Literal, ...]) -> tuple[Literal, ...]:
+    """Ask for the other parameters that the errors name and all of the calls have.
+
+    What is refused together with another parameter may be allowed without it.
+    """
+    requests = [sample.failing[row].request for row in members(rows)[:_ASKED]]
+    if not requests:
+        return ()
+    shared = set.intersection(*(set(request) for request in requests))
+    asked = {literal.path.split(".", 1)[0].split("[", 1)[0] for literal in known}
+    names = sorted(shared & blamed(sample) - asked - WHO)
+    return tuple(given({name: {"exists": True}}, sample) for name in names)
 
 
 def from_documentation(sample: Sample, rows: Rows, provider: str, operation: str) -> list[Idea]:
@@ -89,27 +112,53 @@ def from_documentation(sample: Sample, rows: Rows, provider: str, operation: str
     for case in documented(provider, operation):
         if _share(case["pattern"], sample, rows) < _HOLDS:
             continue
-        given = _literal(case["pattern"], sample)
-        if given.rows & ~sample.failed == sample.all & ~sample.failed:
+        known = given(case["pattern"], sample)
+        if known.rows & ~sample.failed == sample.all & ~sample.failed:
             continue
         if not _helps(case["fix"], sample, rows):
             continue
         because = f"looks like the documented failure {case['id']}"
-        found.append(Idea(case["fix"], "documentation", False, because, (given,)))
+        found.append(Idea(case["fix"], "documentation", False, because, (known,)))
     return found[:4]
 
 
-def _given(fix: dict[str, Any], sample: Sample, rows: Rows) -> tuple[Literal, ...] | None:
+def _given(
+    fix: dict[str, Any], sample: Sample, rows: Rows, harmless: Mapping[str, Any]
+) -> tuple[Literal, ...] | None:
     """Return the conditions under which a fix has something to do in the calls."""
     if not _helps(fix, sample, rows):
         return None
     found = []
     for options in guards(fix):
-        for option in options:
+        for option in (*_but(options, harmless), *options):
             if _share(option, sample, rows) >= _HOLDS:
-                found.append(_literal(option, sample))
+                found.append(given(option, sample))
                 break
     return tuple(found)
+
+
+_DEFAULT = re.compile(r"\bdefault(?: value)?(?: of| is|:)? ?\(?[`'\"]?(-?\d+(?:\.\d+)?)\b")
+
+
+def _default(sample: Sample, rows: Rows) -> float | None:
+    """Return the value that the errors call the default."""
+    for row in members(rows)[:1]:
+        error = sample.failing[row].error
+        said = _DEFAULT.search(error.message) if error else None
+        if said:
+            number = float(said[1])
+            return int(number) if number.is_integer() else number
+    return None
+
+
+def _but(options: list[dict[str, Any]], harmless: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Ask for presence, but not for a value that is no fault."""
+    if len(options) != 1 or len(options[0]) != 1:
+        return []
+    [(path, asked)] = options[0].items()
+    if asked != {"exists": True} or path not in harmless:
+        return []
+    return [{path: {"!=": harmless[path]}}]
 
 
 def _helps(fix: dict[str, Any], sample: Sample, rows: Rows) -> bool:
@@ -137,7 +186,8 @@ def _share(condition: dict[str, Any], sample: Sample, rows: Rows) -> float:
     return answers(condition, requests, everything).bit_count() / max(1, len(requests))
 
 
-def _literal(condition: dict[str, Any], sample: Sample) -> Literal:
+def given(condition: dict[str, Any], sample: Sample) -> Literal:
+    """Return a question that is known before any comparison."""
     rows = answers(condition, sample.requests, sample.all)
     [path, *_] = condition
     return Literal(path, condition, rows, 1.0, Form.GIVEN)

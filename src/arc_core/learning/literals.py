@@ -10,11 +10,12 @@ from typing import Any
 
 from arc_core.learning.columns import Column, Columns, Range
 from arc_core.learning.examples import Rows
+from arc_protocol.patterns.values import is_number
 
 MODELS = frozenset(["model", "modelId"])
 """Paths that say which model is asked."""
 
-_WHO = frozenset(
+WHO = frozenset(
     [
         "extra_body",
         "extra_headers",
@@ -94,7 +95,7 @@ class Priors:
         """Return the price of asking about a path."""
         root = path.split(".", 1)[0].split("[", 1)[0]
         leaf = path.rsplit(".", 1)[-1].split("[", 1)[0]
-        if root in _WHO:
+        if root in WHO:
             return 14.0
         if leaf in self._blamed:
             return 1.0
@@ -106,6 +107,16 @@ class Priors:
             return 4.0
         return 7.0
 
+    def value_bits(self, path: str, value: Any) -> float:
+        """Return what it costs more to ask about one value there than about another form.
+
+        A number that fails is seldom the only one: a bound says more. Where the errors name the
+        parameter but not the value, it is likely a matter of the parameter.
+        """
+        named = path.rsplit(".", 1)[-1].split("[", 1)[0] in self._blamed
+        unsaid = named and isinstance(value, str) and value not in self._blamed
+        return 3.0 if is_number(value) or unsaid else 0.0
+
 
 def literals(columns: Columns, failed: Rows, everything: Rows, priors: Priors) -> list[Literal]:
     """Return the questions to which at least some failing calls say yes and others say no."""
@@ -115,7 +126,7 @@ def literals(columns: Columns, failed: Rows, everything: Rows, priors: Priors) -
         identifying = base >= 14 or column.path.rsplit(".", 1)[-1] in _IDS
         found += _presence(column, everything, base)
         if not identifying:
-            found += _values(column, base)
+            found += _values(column, base, priors)
             found += _types(column, base)
         found += _bounds(column, failed, base)
         found += _shapes(column, base)
@@ -136,13 +147,12 @@ def _presence(column: Column, everything: Rows, base: float) -> Iterator[Literal
             yield Literal(f"{before}[*]", asked, column.lacking, base + 2, Form.LACKING, key)
 
 
-def _values(column: Column, base: float) -> Iterator[Literal]:
+def _values(column: Column, base: float, priors: Priors) -> Iterator[Literal]:
     if len(column.values) > 200 and column.path not in MODELS:
         return
     choice = math.log2(max(2, len(column.values)))
-    for (kind, value), rows in column.values.items():
-        # a number that fails is seldom the only one: a bound says more
-        bits = base + choice + (3 if kind == "number" else 1)
+    for (_, value), rows in column.values.items():
+        bits = base + choice + max(1.0, priors.value_bits(column.path, value))
         asked = value if not isinstance(value, dict) else {"==": value}
         yield Literal(column.path, asked, rows, bits, Form.VALUE, value)
     if column.plain and 2 <= len(column.values) <= 60 and column.path not in MODELS:

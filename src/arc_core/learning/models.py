@@ -8,6 +8,8 @@ from typing import Any
 
 _BOUNDARY = re.compile(r"[-./:@_]")
 _SHORTEST_PREFIX = 2
+_DATED = re.compile(r"[-@_](?:20\d{2}-?\d{2}-?\d{2}|\d{4}|latest|preview-\d{2}-\d{2})$")
+"""How the name of a snapshot ends, beside the name of the model."""
 
 
 def requirement(failing: Collection[str], others: Collection[str]) -> Any:
@@ -27,6 +29,30 @@ def requirement(failing: Collection[str], others: Collection[str]) -> Any:
         return {"starts_with": prefixes[0] if len(prefixes) == 1 else prefixes}
     parts = [re.escape(prefix) for prefix in prefixes] + [f"{re.escape(name)}$" for name in rest]
     return {"matches": f"^(?:{'|'.join(parts)})"}
+
+
+def family(failing: Collection[str], others: Collection[str]) -> Any | None:
+    """Return what holds of all the models and of others of their family; None if they have none.
+
+    They are of one family if they share a beginning that none of `others` has. A snapshot stands
+    for the model that it is one of.
+    """
+    names = sorted(failing)
+    undated = [_DATED.sub("", name) for name in names]
+    if len(names) == 1 and undated == names:
+        return names[0]
+    shared = set.intersection(*map(_beginnings, undated))
+    if not shared:
+        return None
+    prefix = max(shared, key=len)
+    bare = prefix.rstrip("-./:@_")
+    if bare != prefix and len(bare) >= _SHORTEST_PREFIX:
+        within = re.compile(rf"{re.escape(bare)}(?:[-./:@_]|$)")
+        if not any(within.match(other) for other in others):
+            return {"matches": f"^{within.pattern}"}
+    if any(other.startswith(prefix) for other in others):
+        return None
+    return {"starts_with": prefix}
 
 
 def _family_but_few(names: list[str], others: Collection[str]) -> Any | None:

@@ -44,6 +44,13 @@ def _bounded(literal: Literal) -> str | None:
 _BOUNDS = frozenset([">", ">=", "<", "<="])
 
 
+def _of_numbers(literal: Literal) -> bool:
+    """Tell whether a question is one to the number at its path."""
+    asked = literal.requirement
+    unequal = literal.form is Form.TYPE and isinstance(asked, dict) and "!=" in asked
+    return unequal or literal.form in (Form.VALUE, Form.ABOVE, Form.BELOW)
+
+
 class Search:
     """A search among the questions to one sample of calls."""
 
@@ -114,7 +121,7 @@ class Search:
         bits = rule.bits
         floor = self._gain.total - bits
         for literal in self._literals:
-            if literal.bits >= floor or (literal.form is Form.VALUE and literal.path in bounded):
+            if literal.bits >= floor or (literal.path in bounded and _of_numbers(literal)):
                 continue
             rows = rule.rows & literal.rows
             hits = (rows & self.failed).bit_count()
@@ -146,7 +153,7 @@ class Search:
             last = at + 1 == len(shares) or shares[at + 1][0] != share
             if len(chosen) < 2 or not last:
                 continue
-            bits = price + len(chosen)
+            bits = price + len(chosen) + self._priors.value_bits(column.path, value)
             literal = Literal(
                 column.path, {"in": list(chosen)}, whole, bits, Form.VALUES, tuple(chosen)
             )

@@ -115,11 +115,7 @@ def refused(view: View) -> Iterator[Cure]:
             yield make(
                 {place.path: "auto" if isinstance(place.value, str) else _auto(place)}, because
             )
-        if (
-            place.name in ("reasoning_effort", "effort")
-            and place.value != "none"
-            and len(places) == 1
-        ):
+        if place.name in ("reasoning_effort", "effort") and place.value != "none":
             yield weak({place.path: "none"}, because)
         yield make(_without(view, place), because)
 

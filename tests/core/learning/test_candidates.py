@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from arc_core.learning import Candidate, learn, trial
+from arc_core.learning import Candidate, Example, learn, trial
 from arc_protocol.cures import ErrorFacts, propose
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from core.learning.worlds import Request, Rule, World
@@ -105,12 +105,98 @@ def test_condition_and_fix_are_found(rule: Rule, error: ErrorFacts, fix: Any, se
     assert tried.matched_healthy <= 0.001 * tried.healthy, first
 
 
+def first_of(failing: list[Request], healthy: list[Request], message: str) -> dict[str, Any]:
+    """Return the first pattern that is learned from these calls, each made some times."""
+    made = [
+        [Example({"messages": [], **one}, "app", error) for one in calls for _ in range(5)]
+        for calls, error in ((failing, refusal(message)), (healthy, None))
+    ]
+    found = learn(made[0], made[1] * 10, provider="openai", operation="chat", cures=propose)
+    return found[0].document
+
+
 def test_a_stated_limit_is_asked_for_alone() -> None:
-    """The values that the first failing calls had are not part of the condition."""
-    error = "max_tokens is too large. This API supports at most 2048."
-    world = World(1, lambda request: request.get("max_tokens", 0) > 2048, refusal(error))
-    first = learned(world)[0].document
-    assert first["pattern"]["max_tokens"] == {">": 2048}
+    """The values of the first failing calls are not part of the condition.
+
+    Not even where they would tell them from healthy calls of other models beyond the limit.
+    """
+    found = first_of(
+        [{"model": "k-4", "max_tokens": 12000}, {"model": "k-4-mini", "max_tokens": 16000}],
+        [{"model": "z-2", "max_tokens": 14000}, {"model": "k-4", "max_tokens": 2000}],
+        "max_tokens is too large. At most 8192 are supported.",
+    )
+    assert found["pattern"]["max_tokens"] == {">": 8192}
+    assert found["pattern"]["model"] == {"starts_with": "k-4"}
+
+
+PLAIN = [{"model": "z-2"}, {"model": "k-4"}, {"model": "k-4-mini"}]
+NOT_WITH_THIS = "Unsupported parameter: 'top_p' is not supported with this model."
+
+
+@pytest.mark.parametrize(
+    ("models", "healthy", "asked"),
+    [
+        (["k-4-2026-05-01"], [], {"starts_with": "k-4"}),
+        (["k-4-2026-05-01"], ["k-4-mini"], "k-4-2026-05-01"),
+        (["k-4"], [], "k-4"),
+        (["k-4", "k-4-2026-05-01"], [], {"starts_with": "k-4"}),
+        (["k-4", "k-4-2026-05-01"], ["k-4-mini"], {"in": ["k-4", "k-4-2026-05-01"]}),
+    ],
+)
+def test_what_is_said_of_a_model_is_asked_of_it(
+    models: list[str], healthy: list[str], asked: Any
+) -> None:
+    """Of its snapshots too, but of no model that was healthy with the same setting."""
+    found = first_of(
+        [{"model": name, "top_p": 0.9} for name in models],
+        [*PLAIN, *({"model": name, "top_p": 0.9} for name in healthy)],
+        NOT_WITH_THIS,
+    )
+    assert found["pattern"] == {"top_p": {"exists": True}, "model": asked}
+
+
+def test_a_limit_of_one_family_is_kept_to_it() -> None:
+    """That other models were not asked for as much says nothing about them."""
+    found = first_of(
+        [{"model": "k-4", "max_tokens": 9000}, {"model": "k-4-mini", "max_tokens": 9500}],
+        PLAIN,
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 8192].",
+    )
+    assert found["pattern"] == {"max_tokens": {">": 8192}, "model": {"starts_with": "k-4"}}
+
+
+def test_what_the_error_refuses_is_asked_for_whatever_its_value() -> None:
+    """The first failing calls had one value; the parameter is what the words name."""
+    found = first_of(
+        [{"model": "k-4", "reasoning_effort": "low"}],
+        [*PLAIN, {"model": "z-2", "reasoning_effort": "high"}],
+        "Unsupported parameter: 'reasoning_effort' is not supported with this model.",
+    )
+    assert found["pattern"]["reasoning_effort"] == {"!=": "none"}
+
+
+def test_a_stated_default_is_no_fault() -> None:
+    found = first_of(
+        [{"model": "k-4", "temperature": 0.2}],
+        [*PLAIN, {"model": "z-2", "temperature": 0.7}],
+        "'temperature' does not support 0.2 with this model. Only the default (1) value is "
+        "supported.",
+    )
+    assert found["pattern"] == {"temperature": {"!=": 1}, "model": "k-4"}
+
+
+def test_what_is_refused_together_is_asked_for_together() -> None:
+    """Without the other parameter that the words name it may be healthy."""
+    found = first_of(
+        [{"model": "k-4", "reasoning_effort": "low", "tools": [{}]}],
+        [*PLAIN, {"model": "z-2", "reasoning_effort": "low"}],
+        "Function tools with reasoning_effort are not supported for k-4.",
+    )
+    assert found["pattern"] == {
+        "reasoning_effort": {"!=": "none"},
+        "tools": {"exists": True},
+        "model": "k-4",
+    }
 
 
 @pytest.mark.parametrize("seed", range(5))

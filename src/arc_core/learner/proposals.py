@@ -13,6 +13,7 @@ from arc_core.detection.failures import Failed, kind_of
 from arc_core.learner.names import name
 from arc_core.learner.recorded import examples
 from arc_core.learning import Candidate, Example, Trial, learn, trial
+from arc_core.model.calls import FIXED
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
@@ -106,7 +107,8 @@ class Proposals:
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
-        failing = _uncared(examples(rows), known, rows[0]) if rows else []
+        uncared = _uncared(rows, known) if rows else []
+        failing = examples(uncared)
         # to learn the same from a few calls more would lead to nothing
         enough = max(_LEAST, 2 * look.learned_from if ends == look.learned_with else 0)
         look.wanted = max(enough - len(failing), len(rows) * _LOOK_AGAIN)
@@ -114,7 +116,7 @@ class Proposals:
             return []
         look.learned_from, look.learned_with = len(failing), ends
         look.wanted = len(failing)
-        healthy = self._healthy(project, rows)
+        healthy = self._healthy(project, uncared, _cures(known, signature))
         candidates = learn(
             failing,
             healthy,
@@ -124,17 +126,28 @@ class Proposals:
         )
         return self._add(project, rows[0], candidates, failing, healthy, known)
 
-    def _healthy(self, project: str, rows: Sequence[Row]) -> list[Example]:
+    def _healthy(self, project: str, rows: Sequence[Row], cures: frozenset[str]) -> list[Example]:
         """Return healthy calls, of the time since the failure began if there are enough.
 
-        A provider that has made a new rule took before what it refuses now.
+        A provider that has made a new rule took before what it refuses now. Calls that were changed
+        by what changed the failing ones are like them; those that patterns for this failure,
+        `cures`, changed are healthy for that reason.
         """
+        fixed = (row["pattern_ids"] for row in rows if row["fix_outcome"] == FIXED)
+        fixed_by = {name for names in fixed for name in names}.difference(cures)
         place = project, rows[0]["provider"], rows[0]["operation"]
         began = _EPOCH + timedelta(microseconds=min(row["start_time"] for row in rows))
-        found = self._store.healthy(*place, began, _HEALTHY)
+        found = self._store.healthy(*place, began, _HEALTHY, fixed_by=fixed_by)
         if len(found) < _FEW_HEALTHY:
-            found = self._store.healthy(*place, self._clock() - _PERIOD, _HEALTHY)
-        return examples(row for row in found if row["api"] == rows[0]["api"])
+            found = self._store.healthy(
+                *place, self._clock() - _PERIOD, _HEALTHY, fixed_by=fixed_by
+            )
+        return examples(
+            row
+            for row in found
+            if row["api"] == rows[0]["api"]
+            and not (row["fix_outcome"] == FIXED and cures.intersection(row["pattern_ids"]))
+        )
 
     def _add(
         self,
@@ -211,23 +224,45 @@ def _ends(known: Sequence[PatternRecord], signature: str) -> _Ends:
     )
 
 
-def _uncared(failing: Sequence[Example], known: Sequence[PatternRecord], row: Row) -> list[Example]:
-    """Return the calls that no pattern matches which is in force or on trial."""
-    asked = (example.request.get("model") for example in failing)
+def _cures(known: Sequence[PatternRecord], signature: str) -> frozenset[str]:
+    return frozenset(each.name for each in known if each.evidence.get("signature") == signature)
+
+
+def _uncared(rows: Sequence[Row], known: Sequence[PatternRecord]) -> list[Row]:
+    """Return the calls that no pattern cares for which is in force or on trial."""
+    first, calls = rows[0], [(row, example.request) for row, example in zip(rows, examples(rows))]
+    asked = (request.get("model") for _, request in calls)
     models = {model for model in asked if isinstance(model, str)}
     patterns = [
-        Pattern.parse(each.document, origin=Origin.PUSHED)
+        (each, Pattern.parse(each.document, origin=Origin.PUSHED))
         for each in known
         if each.state in _CARED_FOR
-        and each.document.get("provider") in (None, row["provider"])
-        and each.document.get("operation") in (None, _operation(row))
+        and each.document.get("provider") in (None, first["provider"])
+        and each.document.get("operation") in (None, _operation(first))
         and _may_match(each.document["pattern"], models)
     ]
     return [
-        example
-        for example in failing
-        if not any(matches(pattern, example.request) for pattern in patterns)
+        row
+        for row, request in calls
+        if not any(
+            matches(pattern, request) and not _is_about_another(record, row)
+            for record, pattern in patterns
+        )
     ]
+
+
+def _is_about_another(record: PatternRecord, row: Row) -> bool:
+    """Tell whether a call has failed with a proven pattern's fix, which is for something else.
+
+    A call may have two faults, of which the provider names the second when the first is gone; and a
+    pattern that somebody has added may match every call.
+    """
+    return (
+        record.state is State.ACTIVE
+        and record.evidence.get("signature") != row["failure_signature"]
+        and record.name in row["pattern_ids"]
+        and row["fix_outcome"] == FIXED
+    )
 
 
 def _may_match(pattern: Mapping[str, Any], models: Collection[str]) -> bool:

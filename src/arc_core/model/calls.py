@@ -69,6 +69,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 """The fields of a call record, in the order of a row."""
 
+FIXED = "applied"
+"""`fix_outcome` of a call that was sent otherwise than it was asked for."""
 HEALED = "healed"
 """`heal_outcome` of a call that succeeded, after what its error fields say has been cured."""
 

@@ -10,7 +10,7 @@ from arc_core.model.columns import LATEST_TIME
 from arc_protocol.errors import ArcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from arc_core.model.calls import CallBatch
 
@@ -168,12 +168,20 @@ class CallStore(Protocol):
         """
 
     def healthy(
-        self, project: str, provider: str, operation: str, since: datetime, limit: int
+        self,
+        project: str,
+        provider: str,
+        operation: str,
+        since: datetime,
+        limit: int,
+        *,
+        fixed_by: Collection[str] = (),
     ) -> list[Row]:
         """Return calls without failure or fix, the newest of each application and model in turn.
 
         So the first rows have every application and model, however rare it is among the newest
-        million calls. Fields and `limit` are as for `failing`.
+        million calls. Fields and `limit` are as for `failing`. Of the calls that were changed
+        before they were sent there are those that a pattern in `fixed_by` matched.
         """
 
     def outcomes(

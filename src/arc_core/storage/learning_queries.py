@@ -10,7 +10,7 @@ from arc_core.storage.queries import SETTINGS, Conditions, Question, field
 from arc_core.storage.schema import CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
 _SEARCHED = 1_000_000
@@ -62,7 +62,13 @@ LIMIT {limit}{SETTINGS}""",
 
 
 def healthy(
-    database: str, project: str, provider: str, operation: str, since: datetime, limit: int
+    database: str,
+    project: str,
+    provider: str,
+    operation: str,
+    since: datetime,
+    limit: int,
+    fixed_by: Collection[str],
 ) -> Question:
     """Ask where calls without failure are: the newest of each application and model in turn."""
     where = Conditions(project)
@@ -70,7 +76,12 @@ def healthy(
     where.add("calls.provider = {provider:String}", provider=provider)
     where.add("calls.operation = {operation:String}", operation=operation)
     where.add("NOT calls.failed AND calls.failure_signature = ''")
-    where.add("calls.fix_outcome != 'applied'")  # recorded is what was asked for, not what was sent
+    # recorded is what was asked for, not what was sent
+    where.add(
+        "(calls.fix_outcome != 'applied' OR"
+        " hasAny(calls.pattern_ids, JSONExtract({fixed_by:String}, 'Array(String)')))",
+        fixed_by=json.dumps(sorted(fixed_by)),
+    )
     where.add(_RECORDED)
     return (
         f"""

@@ -24,7 +24,7 @@ from arc_core.storage.migrations import migrate
 from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from arc_core.model.calls import CallBatch
     from arc_core.storage.engine import Engine
@@ -110,14 +110,18 @@ class SqlCallStore:
         )
 
     def healthy(
-        self, project: str, provider: str, operation: str, since: datetime, limit: int
+        self,
+        project: str,
+        provider: str,
+        operation: str,
+        since: datetime,
+        limit: int,
+        *,
+        fixed_by: Collection[str] = (),
     ) -> list[Row]:
         """Return calls without failure."""
-        database = self._engine.database
-        found = self._examples(
-            project,
-            learning_queries.healthy(database, project, provider, operation, since, limit),
-        )
+        where = self._engine.database, project, provider, operation, since, limit, fixed_by
+        found = self._examples(project, learning_queries.healthy(*where))
         return [row for row in found if not row["failure_signature"]]
 
     def outcomes(

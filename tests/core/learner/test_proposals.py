@@ -12,7 +12,8 @@ from arc_core.learner.proposals import Proposals
 from arc_core.registry.lifecycle import State
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
-from core.learner.traffic import refused, traffic
+from core.call_records import batch
+from core.learner.traffic import call, refused, traffic
 
 NAME = "openai-o9-mini-temperature-unsupported"
 
@@ -112,6 +113,40 @@ def test_a_failure_that_is_cared_for_gets_no_second_pattern(
     """Also not while the first one waits for its trial, whoever wrote it."""
     assert failure.propose(12) == [NAME]
     assert failure.propose(30) == []
+
+
+def test_a_fix_for_something_else_does_not_keep_a_failure_from_being_learned_from(
+    failure: Failure, registry: Registry
+) -> None:
+    """Somebody's pattern changes every call. What fails then nonetheless is a matter of its own."""
+    document = {"name": "short", "pattern": {"model": "o9-mini"}, "fix": {"max_tokens": 9}}
+    registry.add_pattern(failure.project, document, author="ada", reason="r")
+    assert failure.propose(30) == []  # these were made before there was the pattern
+    fixed = {"pattern_ids": ["short"], "fix_outcome": "applied"}
+    assert failure.propose(12, **fixed) == [NAME]
+    assert failure.propose(30, **fixed) == []
+
+
+def test_healthy_calls_tell_failing_ones_apart_where_all_are_changed(
+    store: CallStore, failure: Failure, registry: Registry
+) -> None:
+    """Without them the model that refuses would not be in the condition."""
+    document = {"name": "all", "pattern": {"messages": {"exists": True}}, "fix": {"user": "u"}}
+    registry.add_pattern(failure.project, document, author="ada", reason="r")
+    fixed = {"pattern_ids": ["all"], "fix_outcome": "applied"}
+    well = [
+        call(
+            failure.project,
+            number,
+            {"model": "gpt-4o", "temperature": 0.2, "messages": [{"role": "user"}]},
+            **fixed,
+        )
+        for number in range(30)
+    ]
+    bad = [refused(failure.project, number, **fixed) for number in range(12)]
+    store.insert(batch(*well, *bad), token=uuid.uuid4().hex)
+    assert failure.propose(**fixed) == [NAME]
+    assert registry.pattern(failure.project, NAME).document["pattern"]["model"] == "o9-mini"
 
 
 def test_what_has_failed_is_never_proposed_again(failure: Failure, registry: Registry) -> None:

@@ -80,6 +80,17 @@ def test_other_than_healthy_calls_are_left_out(store: CallStore, other: dict[str
     assert spans(store.healthy(PROJECT, "openai", "chat", SINCE, 10)) == spans([well])
 
 
+def test_healthy_calls_that_a_named_pattern_fixed_are_there_if_wanted(store: CallStore) -> None:
+    """Beside failing calls that it changed too, they are like those."""
+    by_it, by_another = (
+        recorded(fix_outcome="applied", pattern_ids=names)
+        for names in (["short", "it's"], ["another"])
+    )
+    store.insert(batch(by_it, by_another), token="t")
+    found = store.healthy(PROJECT, "openai", "chat", SINCE, 10, fixed_by={"it's", "gone"})
+    assert spans(found) == spans([by_it])
+
+
 def test_healthy_calls_are_of_every_application_and_model(store: CallStore) -> None:
     """One that calls a thousand times as often must not hide the others."""
     busy = [recorded(start_time=NOW - n, service="busy", request_model="m") for n in range(50)]

@@ -9,7 +9,7 @@ from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import runs_of
 from arc_core.rollout.decisions import Step
-from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import kept_progress, summary
 from arc_core.rollout.room import CHANGES_CALLS, LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import allocation
@@ -40,9 +40,9 @@ def approve(
     """
     settings = settings or RolloutSettings()
     record = registry.pattern(project, name)
-    kept = registry.progress(project, name)
+    progress = kept_progress(registry, record)
     step = proposal(registry, record)
-    if step is None or kept is None:
+    if step is None or progress is None:
         raise IllegalMoveError(
             f'Pattern "{name}" is {record.state.value} and waits for no approval.'
         )
@@ -52,14 +52,13 @@ def approve(
         if full is not None:
             raise IllegalMoveError(f'Pattern "{name}" has to wait: {full}, as many as may be.')
     now = datetime.now(timezone.utc)
-    progress = Progress.from_json(kept)
     return registry.transition(
         project,
         name,
         step.to,
         author=author,
         reason=reason or f"approved: {step.reason}",
-        evidence=progress.summary(),
+        evidence=summary(progress),
         allocation=allocation(
             *(step.to, step.share, now, settings), runs_of=runs_of(record, progress)
         ),

@@ -18,6 +18,7 @@ from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.overlap import disputed, overlap
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import kept_progress, summary, to_json
 from arc_core.rollout.room import LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import LEASED, allocation
@@ -129,8 +130,8 @@ class Controller:
 
     def _progress(self, record: PatternRecord) -> tuple[Progress, bool]:
         """Return how a trial stands, and whether it is news: somebody else may have moved it."""
-        kept = self._registry.progress(record.project, record.name)
-        progress = Progress.of_evidence(record.evidence) if kept is None else _read(record, kept)
+        kept = kept_progress(self._registry, record)
+        progress = Progress.of_evidence(record.evidence) if kept is None else kept
         share = _share(record)
         if record.state.value != progress.stage:
             self._enter(record, progress, share)
@@ -218,7 +219,7 @@ class Controller:
                 step.to,
                 author=AUTHOR,
                 reason=step.reason,
-                evidence=progress.summary(),
+                evidence=summary(progress),
                 allocation=allocation(
                     *(step.to, step.share, self._clock(), self._settings),
                     runs_of=runs_of(record, progress),
@@ -275,7 +276,7 @@ class Controller:
 
     def _keep(self, record: PatternRecord, progress: Progress) -> None:
         self._registry.keep_progress(
-            record.project, record.name, record.revision, progress.to_json()
+            record.project, record.name, record.revision, to_json(progress)
         )
 
     def _now_us(self) -> int:
@@ -299,12 +300,3 @@ def runs_of(record: PatternRecord, progress: Progress) -> str | None:
 def _share(record: PatternRecord) -> float:
     document = record.allocation
     return 0.0 if document is None else float(document["treat"]) / (1 << 32)
-
-
-def _read(record: PatternRecord, kept: dict[str, Any]) -> Progress:
-    try:
-        return Progress.from_json(kept)
-    except (KeyError, TypeError, ValueError):
-        # of another version of Arc: begin anew, from the calls that come
-        _logger.warning('What the trial of "%s" has shown cannot be read.', record.name)
-        return Progress.of_evidence(record.evidence)

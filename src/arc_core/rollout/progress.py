@@ -1,8 +1,8 @@
-"""Where the trial of a pattern stands: plain data, moved on by each call, kept as JSON."""
+"""Where the trial of a pattern stands: plain data, moved on by each call."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from arc_core.detection.runs import RUN_KINDS
@@ -292,61 +292,6 @@ class Progress:
         if self.broad is not None and not treated and bad[ANY] == bad[TARGET]:
             self.broad.observe(failed=not bad[TARGET])
 
-    def summary(self) -> dict[str, Any]:
-        """Return the evidence as people read it in the pattern's history."""
-        told: dict[str, Any] = {
-            "stage": self.stage,
-            "share": self.share,
-            "unit": self.unit,
-            "calls": self.calls,
-            "rate_before": round(self.rate, 4),
-        }
-        if self.stage in (State.CANARY.value, State.ACTIVE.value):
-            target = self.benefit[TARGET]
-            told["control"] = {"calls": target.calls[0], "failed": target.failures[0]}
-            told["treated"] = {"calls": target.calls[1], "failed": target.failures[1]}
-            told["relative_risk"] = self.risk.interval()._asdict()
-            told["log_evidence_of_benefit"] = _logs(self.benefit)
-            told["log_evidence_of_harm"] = _logs(self.harm)
-        if self.rescue is not None:
-            test = self.rescue.test
-            told["control"] = {"calls": test.calls[0], "failed": test.failures[0]}
-            told["treated"] = {"calls": test.calls[1], "failed": test.failures[1]}
-            told["log_evidence_of_benefit"] = {"rescued": round(test.log_evidence, 2)}
-        if self.needed:
-            told["evidence_needed"] = round(self.needed, 1)
-        return told
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form that `from_json` reads."""
-        document = asdict(self)
-        for tests in ("benefit", "harm"):
-            for test in document[tests].values():
-                test["direction"] = test["direction"].value
-        if self.rescue is not None:
-            document["rescue"]["test"]["direction"] = self.rescue.test.direction.value
-        return document
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Progress:
-        """Read the form that `to_json` makes."""
-        values = dict(document)
-        for tests in ("benefit", "harm"):
-            values[tests] = {
-                name: AssignmentTest(**{**test, "direction": Direction(test["direction"])})
-                for name, test in document[tests].items()
-            }
-        kinds: dict[str, Any] = {"durations": Baseline, "tokens": Baseline, "costs": Baseline}
-        kinds |= {"fall": HoldbackTest, "ease": HoldbackTest, "rise": RiseTest, "broad": RiseTest}
-        kinds |= {"coin": CoinTest, "risk": RelativeRisk, "others": NewFailures}
-        kinds["rescue"] = lambda **document: Rescue.from_json(document)
-        for name, kind in kinds.items():
-            if document.get(name) is not None:
-                values[name] = kind(**document[name])
-        if "runs" in document:
-            values["runs"] = Runs.from_json(document["runs"])
-        return cls(**values)
-
 
 def _inside(rate: float) -> float:
     """Return a rate that is neither never nor always, which no number of calls can show."""
@@ -358,10 +303,6 @@ def _unit(evidence: dict[str, Any]) -> str:
     if stated in UNITS:
         return str(stated)
     return RUN if evidence.get("kind") in RUN_KINDS else CALL
-
-
-def _logs(tests: dict[str, AssignmentTest]) -> dict[str, float]:
-    return {name: round(test.log_evidence, 2) for name, test in tests.items()}
 
 
 def _tolerated(before: AssignmentTest | None) -> float:

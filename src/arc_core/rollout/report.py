@@ -13,6 +13,7 @@ from arc_core.rollout.approval import proposal
 from arc_core.rollout.assignment_test import AssignmentTest
 from arc_core.rollout.decisions import Step
 from arc_core.rollout.progress import ANY, COST, HARMS, RATED, SLOW, TARGET, TOKENS, Progress
+from arc_core.rollout.progress_json import kept_progress
 from arc_core.rollout.relative_risk import Interval
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.waiting import waits_for
@@ -109,10 +110,9 @@ def report(
     registry: Registry, record: PatternRecord, settings: RolloutSettings, now: datetime
 ) -> Report | None:
     """Return how the trial of a pattern stands; None if it never was on trial."""
-    kept = registry.progress(record.project, record.name)
-    if kept is None:
+    progress = kept_progress(registry, record)
+    if progress is None:
         return None
-    progress = Progress.from_json(kept)
     ended = record.state not in SHOWN
     to_go = None
     if ended:

@@ -10,6 +10,7 @@ import pytest
 
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import to_json
 from cli.with_core.conftest import Arc
 from core.web.served import Served
 
@@ -140,7 +141,7 @@ def test_a_proposed_step_is_shown_and_approved(core: Served, arc: Arc) -> None:
     progress = Progress.of_evidence({})
     progress.enter(State.SHADOW, 0.0, 0)
     progress.proposed = {"to": "canary", "share": 0.5, "reason": "all failed"}
-    registry.keep_progress("default", "x", 1, progress.to_json())
+    registry.keep_progress("default", "x", 1, to_json(progress))
     assert "it may become canary: all failed" in arc("patterns", "show", "x").out
     assert arc("patterns", "approve", "x").out == '"x" is canary, revision 1.\n'
 

@@ -10,6 +10,7 @@ from arc_core.registry.lifecycle import State
 from arc_core.rollout.baseline import Baseline
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import from_json, to_json
 
 
 def outcome(number: int, *, treated: bool, signature: str = "", stage: str = "canary") -> Outcome:
@@ -43,7 +44,7 @@ def test_what_is_kept_goes_on_as_if_nothing_had_happened(state: State) -> None:
     kept.proposed = {"to": "active", "share": 0.98, "reason": "r"}
     for number in range(1, 60):
         kept.observe(outcome(number, treated=number % 2 == 0, signature="s" * (number % 3 == 0)))
-        again = Progress.from_json(json.loads(json.dumps(kept.to_json())))
+        again = from_json(json.loads(json.dumps(to_json(kept))))
         assert again == kept
         kept = again
     assert kept.cursor == f"59-{59:016x}"

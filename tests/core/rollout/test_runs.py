@@ -11,6 +11,7 @@ from arc_core.rollout.assignment_test import AssignmentTest, Direction
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.progress import TARGET as THIS_FAILURE
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import from_json, to_json
 from arc_core.rollout.settings import RolloutSettings
 from core.rollout.world import PROJECT, TARGET, Provider, World
 
@@ -95,7 +96,7 @@ def test_a_run_counts_once_when_it_is_over_and_late_calls_do_not_count() -> None
     test = progress.benefit[THIS_FAILURE]
     assert (test.calls, test.failures) == ([0, 1], [0, 1])
     progress.observe(call(5, "a", at_s=131, treated=True))
-    progress = Progress.from_json(progress.to_json())
+    progress = from_json(to_json(progress))
     progress.observe(call(6, "a", at_s=132, treated=True))
     assert progress.settle(1000 * SECOND)
     test = progress.benefit[THIS_FAILURE]

@@ -8,6 +8,7 @@ import pytest
 
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.progress import Progress
+from arc_core.rollout.progress_json import to_json
 from core.web.served import Served
 
 
@@ -189,7 +190,7 @@ def test_a_proposed_step_is_shown_and_can_be_approved_once(core: Served) -> None
     progress = Progress.of_evidence({})
     progress.enter(State.SHADOW, 0.0, 0)
     progress.proposed = step
-    registry.keep_progress("default", "x", 1, progress.to_json())
+    registry.keep_progress("default", "x", 1, to_json(progress))
     assert core.ask("/api/v1/patterns/x").json["proposed"] == step
     approved = core.ask("/api/v1/patterns/x/approve", {"reason": "go"}).json
     assert (approved["state"], approved["allocation"]["treat"]) == ("canary", 1 << 31)

@@ -74,7 +74,7 @@ class Arc:
         redact: Union[str, Callable[[str], str], None] = None,
         otel_compat: Optional[str] = None,
         heal: Optional[bool] = None,
-        policy: Optional[str] = None,
+        policy: Union[str, Mapping[str, Any], None] = None,
         rewrite_cached: Optional[bool] = None,
         cache_dir: Optional[str] = None,
         spool: Optional[bool] = None,

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from arc_protocol.patterns.policy import POLICIES
+from arc_protocol.patterns.policy import parse_policy
 from arc_protocol.wire import signatures
 from runtime import _endpoint
 from runtime.errors import SettingError
@@ -65,9 +65,10 @@ def _mode(value: Any) -> str:
 
 
 def _policy(value: Any) -> str:
-    if value not in POLICIES:
-        raise SettingError(f"write one of {', '.join(POLICIES)}")
-    return str(value)
+    try:
+        return parse_policy(value).text
+    except ValueError as problem:
+        raise SettingError(str(problem)) from None
 
 
 def _address(value: Any) -> str:
@@ -173,7 +174,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "safe",
         _policy,
         "what pushed patterns may change: safe (sampling, limits, refused parameters, structure), "
-        "content (messages and tools too), all, none",
+        "content (messages and tools too), all, none; or an object of paths, see below",
     ),
     Setting(
         "rewrite_cached",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Dict
 import openai
 import pytest
 
+from arc_cli import config
 from runtime import Arc, _config
 from runtime_shapes import RISKY
 
@@ -21,6 +23,7 @@ SAMPLES: Dict[str, Any] = {
     "metrics_port": (1, "2", 3, 9090),
     "mode": ("observe", "enforce", "observe", "enforce"),
     "capture_content": (False, "1", False, None),
+    "policy": ("all", "none", "content", "safe"),
     "service_name": ("a", "b", "c", None),
     "tls_ca": ("a.pem", "b.pem", "c.pem", None),
     "tls_cert": ("a.pem", "b.pem", "c.pem", None),
@@ -34,6 +37,7 @@ BAD: Dict[str, Any] = {
     "metrics_port": ["many", "-1", "65536", "9090.5", ""],
     "mode": ["panic", ""],
     "capture_content": ["perhaps"],
+    "policy": ["some", '{"temperature": "some"}', '{"*": {"low": 1}}'],
     "shutdown_timeout": ["soon", "-1", "nan", "inf", "1e10", ""],
 }
 BY_NAME = {setting.name: setting for setting in _config.SETTINGS}
@@ -73,6 +77,21 @@ def test_order_of_sources(name: str, tmp_path: Path) -> None:
         str(tmp_path / "pyproject.toml"),
         "default",
     ]
+
+
+def test_policy_of_paths_from_each_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An object, JSON in the environment and a table in the file are one policy; it is shown."""
+    file(tmp_path, '[tool.arc.policy]\nmessages = "none"\ntemperature = {low = 0, high = 1.5}\n')
+    given = {"temperature": {"low": 0, "high": 1.5}, "messages": "none"}
+    text = '{"*":"safe","messages":"none","temperature":{"high":1.5,"low":0}}'
+    assert _config.read({"policy": given}, {}, tmp_path.parent).policy == text
+    assert _config.read({}, {"ARC_POLICY": json.dumps(given)}, tmp_path.parent).policy == text
+    assert _config.read({}, {}, tmp_path).policy == text
+    monkeypatch.chdir(tmp_path)
+    assert config.main([]) == 0
+    assert text in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, bad) for name in BAD for bad in BAD[name]])

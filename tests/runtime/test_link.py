@@ -284,6 +284,29 @@ def test_policy_can_change_while_running(linked: Any, core: StandIn) -> None:
     assert verdict.name == "text"
 
 
+def test_policy_of_paths_holds_also_after_a_restart(linked: Any, core: StandIn) -> None:
+    """Core is told its one text, and why a pattern is refused; nothing is asked anew."""
+    policy = {"temperature": {"low": 0, "high": 0.5}}
+    text = '{"*":"safe","temperature":{"high":0.5,"low":0}}'
+    arc = linked(policy=policy)
+    connection = core.connection()
+    assert connection.hello().policy == text
+    offered = pattern_set(1, cool("kept", 0.5), cool("hot", 0.7))
+    [verdict] = connection.push(offered).verdicts
+    assert (verdict.name, verdict.reason) == (
+        "hot",
+        'The policy lets pushed patterns set "temperature" only to numbers from 0 to 0.5, '
+        'not set "temperature" to 0.7.',
+    )
+    assert pushed(arc) == ["kept"]
+    arc.shutdown()
+    arc = linked(policy=text)
+    hello = core.connection().hello()
+    assert (hello.policy, hello.have.digest) == (text, offered.set.digest)
+    assert [each.name for each in hello.rejected] == ["hot"]
+    assert pushed(arc) == ["kept"]
+
+
 def test_another_core_has_patterns_of_its_own(linked: Any, start: Any, core: StandIn) -> None:
     """Those of the one before go, and come back with it; without an endpoint there are none."""
     arc = linked()

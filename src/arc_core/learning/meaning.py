@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from arc_protocol.patterns.policy import FOLDERS
+from arc_protocol.patterns.reach import FOLDERS
 
 _REMOVED = {
     "stop": "replies no longer end where it said",

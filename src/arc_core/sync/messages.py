@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from arc_core.registry.runtimes import Verdict
 from arc_core.sync.recorder import Sighting
+from arc_protocol.patterns.policy import MAX_TEXT
 from arc_protocol.version import __version__
 from arc_protocol.wire import pattern_sync
 from arc_protocol.wire.sync_pb2 import (
@@ -74,7 +75,7 @@ def first_sighting(project: str, hello: Hello) -> Sighting:
         runtime_version=hello.runtime_version[:_TEXT],
         python=hello.python[:_TEXT],
         sdks={name[:_TEXT]: version[:_TEXT] for name, version in sdks},
-        policy=hello.policy[:_TEXT],
+        policy=hello.policy[:MAX_TEXT],
         heals=hello.heals,
         connected=True,
         set_version=_version(hello.have),

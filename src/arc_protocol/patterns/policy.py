@@ -1,239 +1,262 @@
-"""What pushed patterns may change: each fix needs a level, and a Runtime allows up to one.
+"""What pushed patterns may change: a level for all of the request, or for the paths in it.
 
-Nothing is safe but what is listed here: a field or an operation that this file does not know needs
-the level `all`.
+A policy is given as one of the words of `POLICIES`, or as an object from paths to words and to
+ranges of numbers, in which `*` stands for all other paths.
 """
 
 from __future__ import annotations
 
-import re
-from enum import Enum, IntEnum
-from typing import Any, Dict, FrozenSet, Iterator, Mapping, NamedTuple, Optional, Tuple
+import json
+from functools import lru_cache
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from arc_protocol.patterns.fixes import operations
-from arc_protocol.patterns.paths import EACH, Segment, parse_path
-
-Place = Tuple[Segment, ...]
-
-
-class Level(IntEnum):
-    """How far a fix reaches; what one level allows, all higher ones do."""
-
-    NONE = 0
-    """Nothing."""
-    SAFE = 1
-    """Sampling and limits; removing and renaming parameters; repairs that leave text alone."""
-    CONTENT = 2
-    """Messages, instructions, tools and the form of the reply."""
-    ALL = 3
-    """Everything, also the model, where the request goes, and fields that Arc does not know."""
-
+from arc_protocol.patterns.paths import DEEP, EACH, parse_path
+from arc_protocol.patterns.reach import FOLDERS, Level, Need, Place, folders, needs, show, word
+from arc_protocol.patterns.values import Number, is_number
 
 POLICIES: Dict[str, Level] = {level.name.lower(): level for level in Level}
 """Levels by the names that users write."""
+REST = "*"
+"""What stands for all paths that a policy does not name."""
+MAX_TEXT = 8_000
+"""Characters that the canonical text of a policy may have."""
+_FORM = f'write one of {", ".join(POLICIES)}, or an object of paths like {{"*": "safe"}}'
+
+
+class Range(NamedTuple):
+    """Numbers that a fix may set; a bound that is None is open."""
+
+    low: Optional[Number]
+    high: Optional[Number]
+
+    def __contains__(self, value: object) -> bool:
+        return (
+            is_number(value)
+            and value == value  # not NaN
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+        )
+
+    def __str__(self) -> str:
+        if self.low is None:
+            return f"up to {self.high}"
+        return f"from {self.low} on" if self.high is None else f"from {self.low} to {self.high}"
+
+
+class Rule(NamedTuple):
+    """What is allowed at a path and below."""
+
+    path: Place
+    allows: Union[Level, Range]
+
+
+class Policy(NamedTuple):
+    """A policy that has been read; equal policies have equal texts."""
+
+    text: str
+    """The canonical form: a word, or JSON with sorted keys."""
+    rest: Level
+    """What is allowed where no rule says otherwise."""
+    rules: Tuple[Rule, ...] = ()
+
+
+def parse_policy(document: object) -> Policy:
+    """Read a policy from a word, an object, or JSON text of one.
+
+    Raises:
+        ValueError: it is no policy; the message says in one sentence what is wrong.
+    """
+    if isinstance(document, str):
+        text = document.strip()
+        if not text.startswith("{"):
+            if text not in POLICIES:
+                raise ValueError(_FORM)
+            return Policy(text, POLICIES[text])
+        try:
+            document = json.loads(text, object_pairs_hook=_without_repetition)
+        except RecursionError:
+            raise ValueError("the object is nested too deep") from None
+        except json.JSONDecodeError as problem:
+            raise ValueError(f"it is no JSON: {problem}") from None
+    if not isinstance(document, Mapping) or not document:
+        raise ValueError(_FORM)
+    rest, rules = Level.SAFE, []
+    for key, given in document.items():
+        allows = _allows(key, given)
+        if key != REST:
+            rules.append(Rule(_path(key), allows))
+        elif isinstance(allows, Level):
+            rest = allows
+        else:
+            raise ValueError('"*" has a range, which only a path can have; write a level for it')
+    if not rules:
+        return Policy(rest.name.lower(), rest)
+    _check_once(rules)
+    text = json.dumps({REST: "safe", **document}, sort_keys=True, separators=(",", ":"))
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"it has {len(text)} characters; at most {MAX_TEXT} are taken")
+    return Policy(text, rest, tuple(rules))
+
+
+@lru_cache(maxsize=256)
+def policy_of(text: str) -> Policy:
+    """Return the policy of a canonical text; raises ValueError if it is none."""
+    return parse_policy(text)
 
 
 def refusal(fix: Mapping[str, Any], policy: str) -> Optional[str]:
     """Say in one sentence why a policy does not allow a fix that has been parsed; None if it does.
 
-    The whole fix counts: one that reaches too far at one place is not allowed at the others.
+    The policy is given by its canonical text. The whole fix counts: one that reaches too far at
+    one place is not allowed at the others.
     """
-    need = max(_needs(fix, ()), key=lambda need: need.level)
-    if need.level <= POLICIES[policy]:
-        return None
-    return (
-        f'the policy "{policy}" does not let pushed patterns {need.deed}; '
-        f'"{need.level.name.lower()}" would'
+    read = policy_of(policy)
+    all_needs = list(needs(fix))
+    if not read.rules:
+        all_needs = [max(all_needs, key=lambda need: need.level)]
+    for need in all_needs:
+        for why in _objections(need, read):
+            return why
+    return None
+
+
+def _objections(need: Need, policy: Policy) -> Iterator[str]:
+    governing: Optional[Rule] = None
+    most = 0
+    for rule in policy.rules:
+        covered = _covered(rule.path, need.at)
+        if covered > most:
+            governing, most = rule, covered
+        elif covered == 0 and need.whole:
+            yield from _objection(need, rule, below=True)
+    if governing is not None:
+        yield from _objection(need, governing, below=False)
+    elif need.level > policy.rest:
+        name = policy.rest.name.lower()
+        yield f'the policy "{name}" does not let pushed patterns {need}; "{_least(need)}" would'
+
+
+def _objection(need: Need, rule: Rule, *, below: bool) -> Iterator[str]:
+    path = show(rule.path)
+    if isinstance(rule.allows, Level):
+        if need.level > rule.allows:
+            name = rule.allows.name.lower()
+            would = "" if below else f'; "{_least(need)}" would'
+            yield (f'the policy "{name}" for "{path}" does not let pushed patterns {need}{would}')
+        return
+    only = f'the policy lets pushed patterns set "{path}" only to numbers {rule.allows}'
+    if need.brings is None:
+        yield f"{only}; the number is not known beforehand where they {need}"
+        return
+    for value in need.brings:
+        found = _within(value, need.at, rule.path) if below else [value]
+        for number in found:
+            if number not in rule.allows or not (below or _same(rule.path, need.at)):
+                yield f"{only}, not {need} to {json.dumps(number)[:80]}"
+                return
+
+
+def _least(need: Need) -> str:
+    return need.level.name.lower()
+
+
+def _covered(path: Place, at: Place) -> int:
+    """Return how many steps of a place lie within a path: all of it is there then.
+
+    0 when only some of the place may be there, or below; -1 when nothing of it is.
+    """
+    as_written = _compare(path, at)
+    inner = path[folders(path) :]
+    if as_written > 0 or not inner:
+        return as_written
+    skipped = folders(at)
+    at_top = _compare(inner, at[skipped:])
+    return at_top + skipped if at_top > 0 else max(as_written, at_top)
+
+
+def _compare(path: Place, at: Place) -> int:
+    for step, here in zip(path, at):
+        if here is DEEP:
+            return 0
+        if step is EACH:
+            continue
+        if here is EACH:
+            return 0  # elements, or the members of an object
+        if not isinstance(here, str) or word(step) != word(here):
+            return -1
+    return len(path) if len(path) <= len(at) else 0
+
+
+def _same(path: Place, at: Place) -> bool:
+    """Tell whether a place that is within a path is not below it."""
+    return len(at) in (len(path), len(path) - folders(path) + folders(at))
+
+
+def _within(value: object, at: Place, path: Place) -> List[object]:
+    """Return what a value that is put at a place brings to a path below it."""
+    if any(step is DEEP or step is EACH for step in at):
+        return [value]  # it may be the very place
+    inner = path[folders(path) :] or path
+    rest = inner[len(at) - folders(at) :]
+    return list(_reached(value, rest, at_top=folders(at) == len(at)))
+
+
+def _reached(value: object, path: Place, *, at_top: bool) -> Iterator[object]:
+    if not path:
+        yield value
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if path[0] is EACH or word(path[0]) == word(key):
+                yield from _reached(member, path[1:], at_top=False)
+            elif at_top and word(key) in FOLDERS:
+                yield from _reached(member, path, at_top=True)
+    elif isinstance(value, list) and path[0] is EACH:
+        for element in value:
+            yield from _reached(element, path[1:], at_top=False)
+
+
+def _path(key: str) -> Place:
+    path = parse_path(key, "the policy").segments
+    if (
+        not path
+        or not isinstance(path[0], str)
+        or any(step is not EACH and not isinstance(step, str) for step in path)
+    ):
+        raise ValueError(
+            f'"{key}" is no path for a policy, which has names and [*] alone, like '
+            "messages[*].content"
+        )
+    return path
+
+
+def _allows(key: object, given: object) -> Union[Level, Range]:
+    if not isinstance(key, str):
+        raise ValueError(f"{str(key)[:80]} is no path, which is a text")
+    if isinstance(given, str) and given in POLICIES:
+        return POLICIES[given]
+    if isinstance(given, Mapping) and given and given.keys() <= {"low", "high"}:
+        low, high = given.get("low"), given.get("high")
+        if all(number in Range(None, None) for number in given.values()):
+            if low is None or high is None or low <= high:
+                return Range(low, high)
+            raise ValueError(f'the range of "{key}" has its low above its high')
+    raise ValueError(
+        f'"{key}" allows {str(given)[:80]!r}; write one of {", ".join(POLICIES)}, or a range '
+        'like {"low": 0, "high": 1}'
     )
 
 
-class _Need(NamedTuple):
-    level: Level
-    deed: str
-    """What is done where, such as `set "messages"`."""
+def _check_once(rules: List[Rule]) -> None:
+    seen: Dict[Tuple[object, ...], Place] = {}
+    for path, _ in rules:
+        known = tuple(step if step is EACH else word(step) for step in path)
+        if known in seen:
+            raise ValueError(f'"{show(seen[known])}" and "{show(path)}" are one path')
+        seen[known] = path
 
 
-class _Kind(Enum):
-    """What an operation does to a place: the columns of the table."""
-
-    NARROW = 0
-    """Chooses nothing of its own."""
-    STRUCTURE = 1
-    """Leaves texts as they are."""
-    CHOOSE = 2
-    """Brings a value of its own."""
-
-
-def _names(text: str) -> FrozenSet[str]:
-    return frozenset(text.split())
-
-
-_TUNING = _names(
-    "temperature top_p top_k top_a min_p typical_p frequency_penalty presence_penalty "
-    "repetition_penalty seed stop stop_sequences max_tokens max_completion_tokens "
-    "max_output_tokens max_tokens_to_sample max_length min_tokens logprobs top_logprobs "
-    "reasoning reasoning_effort thinking thinking_config output_config effort verbosity "
-    "dimensions output_dimensionality encoding_format parallel_tool_calls"
-)
-"""Parameters that shape the reply, not what is asked."""
-_CONTENT = _names(
-    "messages input prompt suffix system instructions contents content system_instruction "
-    "documents tools tool_config tool_choice functions function_call response_format text "
-    "response_mime_type response_schema response_json_schema format prefix prefill truncation "
-    "previous_response_id conversation message chat_history preamble inputs query texts image "
-    "images audio file video mask"
-)
-_RESERVED = _names(
-    "model models model_id engine deployment fallbacks route provider provider_options base_url "
-    "api_base api_key headers extra_headers extra_body extra_query authorization server_url "
-    "connector_id mcp_servers plugins data_sources web_search_options store stream background "
-    "safety_settings guardrail_config guardrails moderation"
-)
-"""What decides who gets the request and what becomes of it; at any depth."""
-_ADDRESSES = _names("server_url authorization headers connector_id base_url api_key mcp_servers")
-"""What a value must not bring along, such as a tool's server."""
-FOLDERS = _names(
-    "config generation_config inference_config additional_model_request_fields options parameters"
-)
-"""Objects that hold parameters; their members count as if they stood at the top."""
-_MARKS = _names("cache_control cache_point")
-"""Fields within the content that a model does not see."""
-_LABELS = _names("name id call_id tool_call_id tool_use_id")
-"""Fields within the content that hold names and ids."""
-_SCHEMA_TEXT = _names(
-    "title description properties required items enum const default examples $ref $defs definitions"
-)
-"""Keywords of JSON Schema that tell a model something."""
-
-_LEVELS: Dict[FrozenSet[str], Tuple[Level, Level, Level]] = {
-    _TUNING: (Level.SAFE, Level.SAFE, Level.SAFE),
-    _CONTENT: (Level.CONTENT, Level.SAFE, Level.CONTENT),
-    _RESERVED: (Level.ALL, Level.ALL, Level.ALL),
-    _MARKS: (Level.SAFE, Level.SAFE, Level.CONTENT),
-}
-"""The level for each kind of operation at a field of a group."""
-_UNKNOWN = (Level.SAFE, Level.SAFE, Level.ALL)
-_ANYWHERE = (Level.CONTENT, Level.CONTENT, Level.ALL)
-"""Below a wildcard at the top there may be anything."""
-
-_KINDS: Dict[str, _Kind] = {
-    **dict.fromkeys(
-        _names("remove clamp convert strip truncate limit dedupe drop keep_keys limit_marks"),
-        _Kind.NARROW,
-    ),
-    **dict.fromkeys(
-        _names("set default map replace append prepend insert_between append_text tools_from"),
-        _Kind.CHOOSE,
-    ),
-}
-"""Operations that do nothing but to their own place."""
-
-_QUIET_REPAIRS = _names(
-    "tool_results_first images_to_user media_types responses_tool json_schema_format "
-    "strict_schema schema_types schema_const string_enums flat_schema"
-)
-"""Repairs that leave text alone, whatever their arguments are."""
-
-
-def _needs(fix: Mapping[str, Any], base: Place) -> Iterator[_Need]:
-    for key, value in fix.items():
-        yield from _entry(base + parse_path(key, "fix").segments, value)
-
-
-def _entry(at: Place, value: Any) -> Iterator[_Need]:
-    if value is None:
-        yield _need("remove", at, _Kind.NARROW)
-    elif not isinstance(value, dict):
-        yield _need("set", at, _Kind.CHOOSE, value)
-    elif len(value) == 1 and next(iter(value)) in operations():
-        for name, argument in value.items():
-            yield from _operation(name, at, argument)
-    else:
-        yield _need("set", at, _Kind.CHOOSE)  # what is no object becomes one
-        for key, inner in value.items():
-            yield from _entry((*at, key), inner)
-
-
-def _operation(name: str, at: Place, argument: Any) -> Iterator[_Need]:
-    if name == "chain":
-        for one in argument:
-            yield from _entry(at, one)
-    elif name == "each":
-        yield from _needs(argument["fix"], (*at, EACH))
-    elif name == "rename":
-        yield _need(name, at, _Kind.NARROW)
-        yield _need("write", (*at[:-1], argument), _Kind.NARROW)
-    elif name == "move":
-        yield _need(name, at, _Kind.NARROW)
-        yield _need("write", parse_path(argument, "to").segments, _Kind.NARROW)
-    elif name == "hoist":
-        yield _need(name, at, _Kind.CHOOSE)
-        yield _need("write", parse_path(argument["to"], "to").segments, _Kind.CHOOSE)
-    elif name == "move_text":
-        yield _need(name, at, _Kind.CHOOSE)
-        yield _need("write", parse_path(argument, "to").segments, _Kind.CHOOSE)
-    elif name in ("sanitize", "rewrite_ids"):
-        also = argument.get("also", ()) if isinstance(argument, dict) else ()
-        for place in (at, *(parse_path(text, "also").segments for text in also)):
-            label = _word(place[-1]) in _LABELS if place else False
-            yield _need(name, place, _Kind.STRUCTURE if label else _Kind.CHOOSE)
-    elif name == "repair":
-        yield _need("repair", at, _Kind.STRUCTURE if _quiet(argument) else _Kind.CHOOSE)
-    elif name == "drop" and "if_emptied" in argument:
-        yield _need(name, at, _Kind.CHOOSE, argument["if_emptied"])
-    elif name in _KINDS:
-        yield _need(name, at, _KINDS[name], argument)
-    else:
-        yield _Need(Level.ALL, f'use the operation "{name}"')
-
-
-def _quiet(argument: Any) -> bool:
-    """Tell whether a repair leaves text alone and brings none."""
-    [(name, given)] = argument.items() if isinstance(argument, dict) else [(argument, {})]
-    if name == "consecutive_roles":
-        return not str(given.get("separator", "")).strip()
-    if name == "schema_without":
-        return _SCHEMA_TEXT.isdisjoint(given["keywords"])
-    return name in _QUIET_REPAIRS
-
-
-def _need(deed: str, at: Place, kind: _Kind, value: object = None) -> _Need:
-    level = Level.ALL if _brings_address(value) else _levels(at)[kind.value]
-    return _Need(level, f'{deed} "{_show(at)}"')
-
-
-def _levels(at: Place) -> Tuple[Level, Level, Level]:
-    words = [_word(step) for step in at if isinstance(step, str)]
-    if not _RESERVED.isdisjoint(words):
-        return _LEVELS[_RESERVED]
-    if words and words[-1] in _MARKS:
-        return _LEVELS[_MARKS]
-    steps = list(at)
-    while steps and isinstance(steps[0], str) and _word(steps[0]) in FOLDERS:
-        del steps[0]
-    if not steps or not isinstance(steps[0], str):
-        return _ANYWHERE
-    first = _word(steps[0])
-    return next((levels for group, levels in _LEVELS.items() if first in group), _UNKNOWN)
-
-
-def _brings_address(value: object) -> bool:
-    """Tell whether a value brings an address along, such as that of a tool's server."""
-    if isinstance(value, dict):
-        return any(_word(key) in _ADDRESSES or _brings_address(one) for key, one in value.items())
-    return isinstance(value, list) and any(map(_brings_address, value))
-
-
-def _word(step: object) -> str:
-    """Write a key as `snake_case`, whichever way the provider writes it."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(step)).lower()
-
-
-def _show(at: Place) -> str:
-    text = ""
-    for step in at:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            text += str(step) if step is EACH or not text else f".{step}"
-    return text or "."
+def _without_repetition(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key is there twice")
+    return made

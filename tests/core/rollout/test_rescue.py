@@ -310,6 +310,9 @@ OLDER = Verdict(0, "d", "disabled", "it raised KeyError")
         (DISABLED, "safe", 1, 1, True),
         (BROKEN, "safe", 2, 199, True),
         (FORBIDDEN, "none", 100, 100, False),
+        (FORBIDDEN, '{"*":"safe","temperature":"none"}', 100, 100, False),
+        (FORBIDDEN, '{"*":"safe","top_p":"none"}', 100, 100, True),
+        (BROKEN, "of a later version", 2, 199, True),
         (OLDER, "safe", 2, 2, False),
     ],
 )

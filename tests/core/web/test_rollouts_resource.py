@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.progress_json import to_json
-from core.web.served import Served
+from arc_core.rollout.settings import RolloutSettings
+from arc_core.storage import CallStore
+from core.web.served import Served, served
 
 DOCUMENT = {"name": "x", "pattern": {"temperature": {">": 1}}, "fix": {"temperature": 1}}
 
@@ -28,6 +32,17 @@ def test_a_trial_is_listed_with_what_it_waits_for(core: Served) -> None:
     assert listed["calls_to_go"] == 20
     assert core.ask("/api/v1/rollouts/x").json == listed
     assert core.ask("/api/v1/rollouts?waiting=true").json["rollouts"] == []
+
+
+def test_it_waits_for_what_this_core_demands(store: CallStore, tmp_path: Path) -> None:
+    """The settings are those of the trials, not the usual ones."""
+    settings = RolloutSettings(shadow_calls=7)
+    with served(store, tmp_path, rollout=settings) as strict:
+        in_shadow(strict)
+        progress = Progress.of_evidence({})
+        progress.enter(State.SHADOW, 0.0, 0)
+        strict.context.registry.keep_progress("default", "x", 1, to_json(progress))
+        assert strict.ask("/api/v1/rollouts/x").json["calls_to_go"] == 7
 
 
 def test_what_another_version_has_kept_harms_nothing(core: Served) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from arc_core.registry.lifecycle import State
 from arc_core.rollout.report import SHOWN, Report, report
-from arc_core.rollout.settings import RolloutSettings
 from arc_core.web import shapes
 from arc_core.web.endpoint import Ask, Endpoint
 from arc_core.web.fields import FLAG, Field, choice, text
@@ -103,7 +102,7 @@ def _name(found: Report) -> str:
 
 
 def _report(context: Context, record: PatternRecord) -> Report | None:
-    return report(context.registry, record, RolloutSettings(), context.now())
+    return report(context.registry, record, context.rollout, context.now())
 
 
 def _list(context: Context, ask: Ask) -> Any:

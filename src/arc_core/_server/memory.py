@@ -23,9 +23,13 @@ def forget_code() -> None:
     """
     if sys.platform != "linux":
         return
+    try:
+        maps = _MAPS.read_text()
+    except OSError:  # some kernels and sandboxes do not have it
+        return
     library = ctypes.CDLL(None)
     library.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for start, size in _unchanged_code(_MAPS.read_text().splitlines()):
+    for start, size in _unchanged_code(maps.splitlines()):
         library.madvise(start, size, _DONT_NEED)  # where it is refused, all stays as it is
 
 

@@ -10,11 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, quoted
 from arc_cli.layout import amount, clean, clock, cut, percent, table, width
-
-_STATES = (
-    *("candidate", "shadow", "rescue", "canary", "active", "paused", "dormant", "retired"),
-    *("inconclusive", "rejected", "rolled_back"),
-)
+from arc_cli.states import STATES
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     listing = verbs.add_parser("list", help="list trials; the default", parents=[common])
     showing = verbs.add_parser("show", help="show one trial with its numbers", parents=[common])
-    listing.add_argument("--state", choices=_STATES, metavar="STATE", help=", ".join(_STATES))
+    listing.add_argument("--state", choices=STATES, metavar="STATE", help=", ".join(STATES))
     listing.add_argument("--waiting", action="store_true", help="those that wait for approval")
     showing.add_argument("name", metavar="NAME", help="name of the pattern")
     arguments = list(argv)

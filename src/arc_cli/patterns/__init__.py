@@ -12,11 +12,8 @@ from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
 from arc_cli.patterns import documents, evidence, reach
 from arc_cli.periods import point
+from arc_cli.states import STATES
 
-_STATES = (
-    *("candidate", "shadow", "rescue", "canary", "active", "paused", "dormant", "retired"),
-    *("inconclusive", "rejected", "rolled_back"),
-)
 _MOVES = {
     "pause": ("paused", "take a pattern out of force for the time being"),
     "resume": ("active", "put a pattern in force again"),
@@ -48,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     listing = add("list", _list, "list patterns; the last one goes first")
-    listing.add_argument("--state", choices=_STATES, metavar="STATE", help=", ".join(_STATES))
+    listing.add_argument("--state", choices=STATES, metavar="STATE", help=", ".join(STATES))
     for verb, action, meaning in (
         ("show", _show, "show a pattern"),
         ("history", _history, "show every step in the life of a pattern"),

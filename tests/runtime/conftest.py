@@ -29,10 +29,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def core(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A stand-in for Core that this process is linked to at once, as no test with it forks."""
-    # else an old gRPC would have each of them wait for the first call
+def linked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that do not fork: an old gRPC would have the link wait for the first call."""
     monkeypatch.setattr(forks, "are_survived", lambda: True)
+
+
+@pytest.fixture
+def core(linked_at_once: None) -> Iterator[StandIn]:
+    """A stand-in for Core."""
     with StandIn() as running:
         yield running
 

@@ -218,6 +218,7 @@ def test_goodbye_and_a_clean_end_are_waited_out(linked: Any, core: StandIn) -> N
     core.connection()
 
 
+@pytest.mark.usefixtures("linked_at_once")
 def test_silent_stream_is_given_up(start: Any) -> None:
     """A connection on which heartbeats stay away is dead, whatever TCP says."""
     with StandIn(heartbeat_s=1) as core:
@@ -257,6 +258,7 @@ def test_key_is_sent_in_clear_text_where_that_was_written(start: Any, core: Stan
     assert core.connection().metadata["authorization"] == "Bearer k"
 
 
+@pytest.mark.usefixtures("linked_at_once")
 def test_plain_collector_is_no_reason_to_worry(
     start: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -120,6 +120,7 @@ class Arc:
         self._guard = Guard()
         self._seam = Seam()
         self._seams: List[Any] = []
+        self._mended = False
         self._enabled = False
         self._sdks: List[str] = []
         self._registry = PatternRegistry()
@@ -127,7 +128,7 @@ class Arc:
         self._link = Link(self._registry, self._guard, identity=self._identity, sdks=self._sdks)
         self._pipeline.link = self._link
         self._worker = Worker(
-            Work(self._pipeline, self._link, self._registry, self._guard), self._guard
+            Work(self._pipeline, self._link, self._registry, self._guard, self._mend), self._guard
         )
         self._pipeline.worker = self._worker
         self._interception = Interception(
@@ -175,6 +176,19 @@ class Arc:
             self._seams.append(provider.intercept(sdk, self._interception, self._seam))
         except Exception as fault:
             self._guard.caught(f"intercept {provider.SDK}", fault)
+
+    def _mend(self) -> None:
+        """Put Arc back in front of the calls: on the worker's thread, in every second."""
+        if not (self._interception.active and self._seam.mend()):
+            return
+        if Arc._running is not self:  # shut down just now
+            self._seam.undo()
+        elif not self._mended:
+            self._mended = True
+            _logger.info(
+                "Another library put back methods of an SDK as it had found them, without Arc; "
+                "Arc is in front of them again."
+            )
 
     def register_pattern(
         self,

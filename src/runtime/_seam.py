@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional
 
 _ABSENT = object()
 _INSTRUMENTATIONS = (
@@ -19,6 +19,17 @@ _INSTRUMENTATIONS = (
 """Packages that make GenAI spans of their own."""
 
 
+class _Replaced(NamedTuple):
+    owner: type
+    name: str
+    make: Callable[[Callable[..., Any]], Any]
+    found: Any
+    """What was called before."""
+    own: Any
+    """What was the class's own, which may have inherited what was found."""
+    replacement: Any
+
+
 class Seam:
     """Replacements of methods on classes, made once per process and undone together.
 
@@ -27,38 +38,82 @@ class Seam:
     """
 
     def __init__(self) -> None:
-        self._replaced: List[Tuple[type, str, Any, Any]] = []
+        self._replaced: List[_Replaced] = []
 
     def replace(self, owner: type, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:
         """Set `owner.name` to what `make` returns for the function found there now."""
+        found = getattr(owner, name)
+        self._put(owner, name, make, found, make(found))
+
+    def mend(self) -> bool:
+        """Replace again what somebody has put the original in place of; False if nobody has.
+
+        That is what other libraries do which put back what they once found. Where a wrapper of
+        theirs still calls our replacement, or may do so as it does not tell what it wraps, all
+        stays as it is.
+        """
+        mended = False
+        for owner, name, make in {
+            (each.owner, each.name): each[:3] for each in self._replaced
+        }.values():
+            current = getattr(owner, name)
+            chain = list(_chain(current))
+            if any(each.replacement is one for each in self._replaced for one in chain):
+                continue
+            if not any(_last(each.found) is chain[-1] for each in self._replaced):
+                continue
+            before = (
+                each.replacement
+                for each in self._replaced
+                if (each.owner, each.name) == (owner, name) and each.found is current
+            )
+            self._put(owner, name, make, current, next(before, None) or make(current))
+            mended = True
+        return mended
+
+    def _put(self, owner: type, name: str, make: Any, found: Any, replacement: Any) -> None:
         own = owner.__dict__.get(name, _ABSENT)
-        replacement = make(getattr(owner, name))
         setattr(owner, name, replacement)
-        self._replaced.append((owner, name, own, replacement))
+        self._replaced = [
+            each
+            for each in self._replaced
+            if (each.owner, each.name, each.replacement) != (owner, name, replacement)
+        ]
+        self._replaced.append(_Replaced(owner, name, make, found, own, replacement))
 
     def undo(self) -> None:
         """Put the originals back."""
-        for owner, name, own, replacement in reversed(self._replaced):
-            if owner.__dict__.get(name) is not replacement:
+        replaced, self._replaced = self._replaced, []
+        for each in reversed(replaced):
+            if each.owner.__dict__.get(each.name) is not each.replacement:
                 continue
-            if own is _ABSENT:
-                delattr(owner, name)
+            if each.own is _ABSENT:
+                delattr(each.owner, each.name)
             else:
-                setattr(owner, name, own)
-        self._replaced.clear()
+                setattr(each.owner, each.name, each.own)
+
+
+def _chain(function: Any) -> Iterator[Any]:
+    """Yield a function and what it says that it wraps, from the outside to the inside."""
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
+def _last(function: Any) -> Any:
+    return list(_chain(function))[-1]
 
 
 def instrumentation_of(function: Any) -> Optional[str]:
     """Name the instrumentation that has put itself around a function, if one has."""
-    while function is not None:
+    for one in _chain(function):
         # wrapt keeps the wrapper there; functools.wraps copies names but not globals
-        wrapper = getattr(function, "_self_wrapper", function)
+        wrapper = getattr(one, "_self_wrapper", one)
         # which may be an object that can be called, as openinference's are
         known = getattr(wrapper, "__globals__", None) or {"__name__": type(wrapper).__module__}
         found = _instrumentation(known.get("__name__"))
         if found is not None:
             return found
-        function = getattr(function, "__wrapped__", None)
     return None
 
 

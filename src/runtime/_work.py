@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from runtime._feedback import Feedback
 from runtime._guard import Guard
@@ -16,12 +16,19 @@ class Work:
     """What the worker does: telemetry for each item, and looking after the link in between."""
 
     def __init__(
-        self, pipeline: Pipeline, link: Link, registry: PatternRegistry, guard: Guard
+        self,
+        pipeline: Pipeline,
+        link: Link,
+        registry: PatternRegistry,
+        guard: Guard,
+        mend: Callable[[], None],
     ) -> None:
+        """`mend` puts Arc back in front of the calls where somebody has taken it away."""
         self._registry = registry
         self._pipeline = pipeline
         self._link = link
         self._guard = guard
+        self._mend = mend
 
     def handle(self, item: Any) -> None:
         if not isinstance(item, Feedback):
@@ -29,6 +36,10 @@ class Work:
         self._pipeline.handle(item)
 
     def pump(self) -> float:
+        try:
+            self._mend()
+        except Exception as fault:
+            self._guard.caught("mend", fault)
         try:
             delay_s = self._link.pump()
         except Exception as fault:  # telemetry goes on

@@ -13,6 +13,33 @@ import pytest
 from telemetry.receiver import Receiver
 
 # what an application does: start both, make calls, end one, then the other
+PUT_BACK = """
+import logging, sys, time
+import openai
+from openinference.instrumentation.openai import OpenAIInstrumentor
+from runtime import Arc
+
+order, base_url = sys.argv[1:]
+logging.basicConfig(format="%(message)s", level="INFO")
+logging.getLogger("httpx").setLevel("WARNING")
+for first in order.split():
+    arc = Arc() if first == "arc" else OpenAIInstrumentor().instrument()
+client = openai.OpenAI(base_url=base_url, api_key="k")
+request = dict(model="gpt-4.1", temperature=0.95, messages=[{"role": "user", "content": "x"}])
+for _ in range(2):
+    OpenAIInstrumentor().uninstrument()
+    deadline = time.monotonic() + 20
+    while Arc().wrap(client) is not client and time.monotonic() < deadline:
+        time.sleep(0.01)
+    client.chat.completions.create(**request)
+    OpenAIInstrumentor().instrument()
+    client.chat.completions.create(**request)
+OpenAIInstrumentor().uninstrument()
+print(dict(Arc().faults()), Arc().flush(10))
+Arc().shutdown()
+client.chat.completions.create(**request)
+"""
+
 PROGRAM = """
 import asyncio, importlib, json, sys
 import openai
@@ -116,3 +143,26 @@ def test_each_does_its_work_once(order: str, module: str, receiver: Receiver, sp
     sent = [request["json"]["temperature"] for request in space.requests()]
     assert sent == [0.7, 0.7, 0.7, 0.7, 0.95, 0.7, 0.7, 0.95]
     assert len(receiver.spans) == 6
+
+
+@pytest.mark.parametrize("order", ["arc other", "other arc"])
+def test_arc_comes_back_when_another_puts_back_the_sdks_methods(
+    order: str, receiver: Receiver, space: Any
+) -> None:
+    """By itself, in front of each call once, said once; and it goes when it is shut down."""
+    pytest.importorskip("openinference.instrumentation.openai", exc_type=ImportError)
+    environment = {**os.environ, "ARC_ENDPOINT": receiver.endpoint, "ARC_METRICS_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", PUT_BACK, order, space.base_url],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "{} True\n"
+    sent = [request["json"]["temperature"] for request in space.requests()]
+    assert sent == [0.7, 0.7, 0.7, 0.7, 0.95]
+    assert len(receiver.spans) == 4
+    said = done.stderr.count("Arc is in front of them again")
+    assert said == (1 if order == "other arc" else 0)

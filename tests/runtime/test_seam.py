@@ -54,6 +54,55 @@ def test_undoing_leaves_classes_as_they_were(seam: Seam) -> None:
     assert "method" not in Inheriting.__dict__
 
 
+def test_what_was_put_back_is_replaced_again(seam: Seam) -> None:
+    """Wherever the original stands again, also where it was inherited; and nowhere twice."""
+    original = Base.__dict__["method"]
+    seam.replace(Base, "method", around)
+    seam.replace(Inheriting, "method", lambda _: Base.__dict__["method"])
+    assert not seam.mend()
+    for _ in range(3):
+        Base.method = original  # type: ignore[method-assign]
+        assert seam.mend()
+        assert not seam.mend()
+        assert Base().method() == "around base"
+    seam.undo()
+    assert Base.__dict__["method"] is original
+    assert not seam.mend()
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_wrapper_around_ours_is_left_alone(seam: Seam, tells: bool) -> None:
+    """Whether or not it tells what it wraps: nothing is done twice."""
+    own = Base.__dict__["method"]
+    seam.replace(Base, "method", around)
+    ours = Base.__dict__["method"]
+
+    def other(self: Base) -> str:
+        return f"other {ours(self)}"
+
+    Base.method = functools.wraps(ours)(other) if tells else other  # type: ignore[method-assign]
+    try:
+        assert not seam.mend()
+        assert Base().method() == "other around base"
+    finally:
+        Base.method = own  # type: ignore[method-assign]
+
+
+def test_a_wrapper_that_leaves_ours_out_gets_ours_around_it(seam: Seam) -> None:
+    """It tells that it wraps the original."""
+    own = Base.__dict__["method"]
+    seam.replace(Base, "method", around)
+
+    @functools.wraps(own)
+    def other(self: Base) -> str:
+        return f"other {own(self)}"
+
+    Base.method = other  # type: ignore[method-assign]
+    assert seam.mend()
+    assert Base().method() == "around other base"
+    Base.method = own  # type: ignore[method-assign]
+
+
 def test_replacements_on_top_of_each_other_come_off_in_order(seam: Seam) -> None:
     """Two of ours on one method leave the original."""
     own = Base.__dict__["method"]

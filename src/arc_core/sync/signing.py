@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -25,7 +26,7 @@ class SigningKey:
         """Read a private key in PEM form; raises `ValueError` with what is wrong."""
         try:
             private = load_pem_private_key(path.read_bytes(), password=None)
-        except (ValueError, TypeError):  # TypeError: it has a password
+        except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a password
             private = None
         if not isinstance(private, Ed25519PrivateKey):
             raise ValueError(

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.core_process import CoreProcess, core, run
 from core.server import rest
 from telemetry.receiver import wait_until
@@ -22,6 +24,10 @@ arc = Arc()
 for line in sys.stdin:
     print([p.name for p in arc.patterns() if p.origin.label == "pushed"], flush=True)
 """
+
+_WHAT = "PRIVATE KEY"
+OF_ANOTHER_KIND = f"-----BEGIN {_WHAT}-----\nMA8CAQAwBQYDKgMEBAMAAQI=\n-----END {_WHAT}-----\n"
+"""PKCS #8 of an algorithm that nobody knows, with the object identifier 1.2.3.4."""
 
 
 def make_key(path: Path) -> str:
@@ -93,8 +99,11 @@ def pushed(running: subprocess.Popen[str]) -> str:
     return running.stdout.readline().strip()
 
 
-def test_a_file_that_is_no_key_is_named_before_anything_is_opened(tmp_path: Path) -> None:
-    (tmp_path / "no.pem").write_text("nothing")
+@pytest.mark.parametrize("content", ["nothing", OF_ANOTHER_KIND], ids=["no PEM", "another kind"])
+def test_a_file_that_is_no_key_is_named_before_anything_is_opened(
+    content: str, tmp_path: Path
+) -> None:
+    (tmp_path / "no.pem").write_text(content)
     done = run("--signing-key", str(tmp_path / "no.pem"), "--data", str(tmp_path / "data"))
     assert done.returncode == 2
     assert "it is no Ed25519 private key" in done.stderr

@@ -1,4 +1,4 @@
-"""What the worker's thread does: it puts telemetry and the link together."""
+"""What the worker's thread does, put together of telemetry, the link and the patterns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime._telemetry.pipeline import Pipeline
 
 
 class Work:
-    """What the worker does: telemetry for each item, and looking after the link in between."""
+    """Telemetry for each item; in between, looking after the link and compiling patterns."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--trace", metavar="TRACE_ID", help="show the calls of a trace in full")
     parser.add_argument("--since", type=point, help="from 30m, 2h or 1d ago on, or a time")
     parser.add_argument("--until", type=point, help="before then")
-    parser.add_argument("-n", type=int, default=20, dest="count", help="how many; 20")
+    parser.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
     options = parser.parse_args(argv)
     if options.span_id and options.trace:
         parser.error("give either SPAN_ID or --trace")

@@ -62,7 +62,7 @@ def handshake(connection: socket.socket, receiver: Endpoint, settings: Any) -> I
         )
         return
     days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / _DAY_S)
-    found = f"{version}, its certificate is trusted and valid for {days} days"
+    found = f"{version}, its certificate is trusted and valid for {days} day{'s' * (days != 1)}"
     if days < _SOON_DAYS:
         yield Finding("tls", WARNING, found, "renew it there")
     else:

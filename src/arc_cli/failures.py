@@ -17,9 +17,11 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="arc failures", description=__doc__, parents=[connection_options()]
     )
-    parser.add_argument("--since", type=point, help="from 30m, 2h or 1d ago on, or a time; 1d")
+    parser.add_argument(
+        "--since", type=point, help="from 30m, 2h or 1d ago on, or a time (default: 1d)"
+    )
     parser.add_argument("--until", type=point, help="before then")
-    parser.add_argument("-n", type=int, default=20, dest="count", help="how many; 20")
+    parser.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
     options = parser.parse_args(argv)
     return run("arc failures", lambda: _print(client(options), options))
 

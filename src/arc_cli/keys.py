@@ -149,7 +149,9 @@ class _OfRegistry:
 
     def revoke(self, key_id: str) -> None:
         if not self._registry.revoke_key(key_id):
-            raise CoreError(f"There is no valid key with the id {key_id}.")
+            raise CoreError(
+                f"There is no valid key with the id {key_id}; `arc keys list` shows the ids."
+            )
 
 
 def _shown(key: Key) -> Dict[str, Any]:

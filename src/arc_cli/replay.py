@@ -22,7 +22,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "pattern", metavar="PATTERN", help="name of a pattern, a file with one, or - for stdin"
     )
-    parser.add_argument("--since", type=point, help="from 30m, 2h or 7d ago on, or a time; 7d")
+    parser.add_argument(
+        "--since", type=point, help="from 30m, 2h or 7d ago on, or a time (default: 7d)"
+    )
     options = parser.parse_args(argv)
     return run("arc replay", lambda: _print(client(options), options))
 
@@ -44,6 +46,10 @@ def _subject(pattern: str) -> Dict[str, Any]:
 
 
 def _lines(found: Dict[str, Any]) -> Sequence[str]:
+    if not (found["failing"] or found["healthy"]):
+        return [
+            f"No call is recorded since {clock(found['since'])} that this pattern could concern."
+        ]
     titles = ("SINCE " + clock(found["since"]), "CALLS", "MATCHED", "CHANGED")
     rows = [
         ("failed", found["failing"], found["matched_failing"], found["changed_failing"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arc_cli.patterns.evidence import learned
+from arc_cli.patterns.evidence import learned, of_step
 
 EVIDENCE = {
     "signature": "f1",
@@ -42,3 +42,15 @@ def test_condition_fix_reach_and_price_are_told_in_words() -> None:
     assert "may cost: replies vary more or less" in told
     assert "would change 9 of 12 failing ones and 1 of 800 healthy ones" in told
     assert "{" not in told
+
+
+def test_calls_that_fail_otherwise_with_the_fix_are_told() -> None:
+    """Or none of them would seem to fail where the trial ended because all do."""
+    step = {
+        "calls": 16,
+        "share": 0.5,
+        "control": {"calls": 7, "failed": 7, "failed_anyhow": 7},
+        "treated": {"calls": 9, "failed": 0, "failed_anyhow": 9},
+    }
+    told = " ".join(" ".join(of_step(step)).split())
+    assert "without it 7 of 7 failed; with the fix 0 of 9 failed, and 9 otherwise" in told

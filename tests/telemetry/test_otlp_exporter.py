@@ -174,6 +174,16 @@ def test_final_refusals_drop_the_batch(
     assert exporter.waiting == 0
 
 
+def test_a_refusal_is_told_as_one_sentence(export_to: Any, receiver: Receiver, caplog: Any) -> None:
+    """Also where the receiver's own words end with a full stop."""
+    receiver.script(status(grpc.StatusCode.PERMISSION_DENIED, "The key is revoked."))
+    exporter = export_to(receiver.endpoint)
+    with caplog.at_level(logging.WARNING, logger="arc"):
+        spans(exporter, 1)
+        exporter.drain(10)
+    assert "it answered PERMISSION_DENIED: The key is revoked. Calls stay" in caplog.text
+
+
 def test_absent_receiver_bounds_memory_and_resumes(
     export_to: Any, drops: Dict[str, int], caplog: Any
 ) -> None:

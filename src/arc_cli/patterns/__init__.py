@@ -17,7 +17,7 @@ from arc_cli.states import STATES
 _MOVES = {
     "pause": ("paused", "take a pattern out of force for the time being"),
     "resume": ("active", "put a pattern in force again"),
-    "retire": ("retired", "take a pattern out of force for good"),
+    "retire": ("retired", "take a pattern out of force that is no longer needed"),
 }
 
 

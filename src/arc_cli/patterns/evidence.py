@@ -85,7 +85,9 @@ def _numbers(evidence: Dict[str, Any]) -> Iterator[str]:
     for arm, title in (("control", "without it"), ("treated", "with the fix")):
         if arm in evidence:
             seen = evidence[arm]
-            yield f"{title} {seen['failed']:,} of {seen['calls']:,} failed"
+            others = seen.get("failed_anyhow", seen["failed"]) - seen["failed"]
+            otherwise = f", and {others:,} otherwise" if others else ""
+            yield f"{title} {seen['failed']:,} of {seen['calls']:,} failed{otherwise}"
     risk = evidence.get("relative_risk")
     if risk and risk["likeliest"] is not None:
         high = "?" if risk["high"] is None else amount(risk["high"])

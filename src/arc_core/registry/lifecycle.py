@@ -76,6 +76,8 @@ def check_move(name: str, origin: State, to: State) -> None:
     following = MOVES[origin]
     if to in following:
         return
+    if to is origin and following:
+        raise IllegalMoveError(f'Pattern "{name}" is {origin.value} already.')
     if following:
         ways = ", ".join(sorted(state.value for state in following))
         raise IllegalMoveError(

@@ -14,7 +14,7 @@ from arc_core.rollout.baseline import Baseline
 from arc_core.rollout.coin_test import CoinTest
 from arc_core.rollout.holdback_test import HoldbackTest
 from arc_core.rollout.new_failures import NewFailures
-from arc_core.rollout.progress import TARGET, Progress
+from arc_core.rollout.progress import ANY, TARGET, Progress
 from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rescue import Rescue
 from arc_core.rollout.rise_test import RiseTest
@@ -49,9 +49,13 @@ def summary(progress: Progress) -> dict[str, Any]:
         "rate_before": round(progress.rate, 4),
     }
     if progress.stage in (State.CANARY.value, State.ACTIVE.value):
-        target = progress.benefit[TARGET]
-        told["control"] = {"calls": target.calls[0], "failed": target.failures[0]}
-        told["treated"] = {"calls": target.calls[1], "failed": target.failures[1]}
+        target, anyhow = progress.benefit[TARGET], progress.benefit[ANY]
+        for index, arm in enumerate(("control", "treated")):
+            told[arm] = {
+                "calls": target.calls[index],
+                "failed": target.failures[index],
+                "failed_anyhow": anyhow.failures[index],
+            }
         told["relative_risk"] = progress.risk.interval()._asdict()
         told["log_evidence_of_benefit"] = _logs(progress.benefit)
         told["log_evidence_of_harm"] = _logs(progress.harm)

@@ -250,7 +250,8 @@ class Exporter:
         elif code == "RESOURCE_EXHAUSTED":
             self._drop(batch, "too_large")
         else:
-            why = f"it answered {code}: {call.details() or 'no reason given'}"[:300]
+            details = (call.details() or "no reason given")[:300].rstrip(".")
+            why = f"it answered {code}: {details}"
             self._refuse(batch, why, for_good=code not in OF_THE_SENDER)
 
     def _delivered(self, partial: Any, batch: Batch) -> None:

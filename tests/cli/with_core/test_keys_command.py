@@ -26,7 +26,8 @@ def test_a_key_is_made_listed_and_revoked(core: Served, arc: Arc) -> None:
     again = arc("keys", "revoke", key_id)
     assert (again.code, again.err) == (
         1,
-        f"arc keys revoke: There is no valid key with the id {key_id}.\n",
+        f"arc keys revoke: There is no valid key with the id {key_id}; "
+        "`arc keys list` shows the ids.\n",
     )
 
 

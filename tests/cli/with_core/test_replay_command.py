@@ -63,6 +63,9 @@ def test_pattern_of_a_file_is_replayed(arc: Arc, tmp_path: Path) -> None:
     assert "  temperature: 1.5 -> 1" in lines
     later = arc("replay", "-", "--since", "1h", "--json", stdin=json.dumps(PATTERN)).json
     assert (later["failing"], later["healthy"]) == (0, 0)
+    told = arc("replay", "-", "--since", "1h", stdin=json.dumps(PATTERN)).lines
+    assert len(told) == 1
+    assert told[0].startswith("No call is recorded since ")
 
 
 def test_pattern_of_the_registry_is_replayed(core: Served, key: str, arc: Arc) -> None:

@@ -158,6 +158,8 @@ def test_an_illegal_step_is_refused_and_leaves_no_trace(registry: Registry) -> N
         'Pattern "cool" is active and cannot become canary; '
         "it can become: dormant, paused, retired, rolled_back."
     )
+    with pytest.raises(IllegalMoveError, match='"cool" is active already'):
+        registry.transition("p", "cool", State.ACTIVE, **WHO)
     assert registry.pattern("p", "cool") == before
     assert len(registry.history("p", "cool")) == 1
 

@@ -59,7 +59,9 @@ def _create(context: Context, ask: Ask) -> Any:
 def _revoke(context: Context, ask: Ask) -> Any:
     visible = any(key.id == ask["id"] for key in _visible(context, ask))
     if not (visible and context.registry.revoke_key(ask["id"])):
-        raise ProblemError(404, f"There is no valid key with the id {ask['id']}.")
+        raise ProblemError(
+            404, f"There is no valid key with the id {ask['id']}; `arc keys list` shows the ids."
+        )
 
 
 ENDPOINTS = (

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from arc_core.detection.failures import Failed, kind_of
+from arc_core.learner import rivals
 from arc_core.learner.names import name
 from arc_core.learner.recorded import examples
 from arc_core.learning import Candidate, Example, Trial, learn, trial
@@ -32,6 +33,8 @@ _PERIOD = timedelta(days=7)
 """Calls so old still count."""
 _LEAST = 10
 """Failing calls before anything is learned from them."""
+_LEAST_MORE = 5
+"""As many are enough where a pattern was learned from others that ended with the same error."""
 _LOOK_AGAIN = 0.1
 """Share of the calls that are known already that must come before they are looked at again."""
 _LOOKS = 10_000
@@ -66,6 +69,8 @@ class _Look:
     """Calls with this failure that have come since."""
     wanted: float = 0
     """As many must come for another look to be worth its while."""
+    weighed: int = 0
+    """Calls, when trials that go on were last compared with what could be tried instead."""
 
 
 class Proposals:
@@ -107,24 +112,64 @@ class Proposals:
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
+        if rows and self._give_up(project, rows, known, look):
+            known = self._registry.patterns(project)
+            look.ends = ends = _ends(known, signature)
         uncared = _uncared(rows, known) if rows else []
         failing = examples(uncared)
+        widens = bool(rows) and rows[0]["failed"] and _has_pattern(known, signature)
         # to learn the same from a few calls more would lead to nothing
-        enough = max(_LEAST, 2 * look.learned_from if ends == look.learned_with else 0)
+        least = _LEAST_MORE if widens else _LEAST
+        enough = max(least, 2 * look.learned_from if ends == look.learned_with else 0)
         look.wanted = max(enough - len(failing), len(rows) * _LOOK_AGAIN)
         if len(failing) < enough:
             return []
         look.learned_from, look.learned_with = len(failing), ends
         look.wanted = len(failing)
         healthy = self._healthy(project, uncared, _cures(known, signature))
-        candidates = learn(
-            failing,
-            healthy,
-            provider=rows[0]["provider"],
-            operation=_operation(rows[0]),
-            cures=cures.propose,
-        )
+        candidates = self._learned(rows[0], failing, healthy)
         return self._add(project, rows[0], candidates, failing, healthy, known)
+
+    def _give_up(
+        self, project: str, rows: Sequence[Row], known: Sequence[PatternRecord], look: _Look
+    ) -> bool:
+        """End trials of conditions that were a play of chance; tell whether there were any.
+
+        That shows when calls that have come since are foretold far better by another condition,
+        which would have to wait until these trials are over.
+        """
+        signature = rows[0]["failure_signature"]
+        trials = rivals.trials(known, signature)
+        if not trials:
+            return False
+        others = [each for each in known if each not in trials]
+        uncared = _uncared(rows, others)
+        failing = examples(uncared)
+        learned_from = max(int(each.evidence.get("failed", 0)) for each in trials)
+        if len(failing) < 2 * max(look.weighed, learned_from, _LEAST):
+            return False
+        look.weighed = len(failing)
+        healthy = self._healthy(project, uncared, _cures(known, signature))
+        candidates = self._learned(rows[0], failing, healthy)
+        if not candidates:
+            return False
+        outdone = rivals.outdone(trials, candidates[0].document, failing, healthy)
+        for each in outdone:
+            self._registry.transition(
+                *(project, each.name, rivals.GIVEN_UP[each.state]),
+                author=LEARNER,
+                reason="another condition foretells the failure far better",
+                seen=each,
+            )
+        return bool(outdone)
+
+    def _learned(
+        self, row: Row, failing: Sequence[Example], healthy: Sequence[Example]
+    ) -> list[Candidate]:
+        """Return the candidates that the policy allows."""
+        where = {"provider": row["provider"], "operation": _operation(row)}
+        found = learn(failing, healthy, **where, cures=cures.propose)
+        return [each for each in found if self._manual or each.cost in _SAFE]
 
     def _healthy(self, project: str, rows: Sequence[Row], cures: frozenset[str]) -> list[Example]:
         """Return healthy calls, of the time since the failure began if there are enough.
@@ -165,8 +210,6 @@ class Proposals:
         chosen_before: list[Pattern] = []
         added: list[str] = []
         for candidate in candidates:
-            if not (self._manual or candidate.cost in _SAFE):
-                continue
             pattern = Pattern.parse(candidate.document, origin=Origin.PUSHED)
             if any(overlap(pattern, each, requests) for each in chosen_before):
                 continue  # its turn comes when the other one has failed
@@ -221,6 +264,13 @@ def _ends(known: Sequence[PatternRecord], signature: str) -> _Ends:
         (each.name, each.state.value)
         for each in known
         if each.evidence.get("signature") == signature
+    )
+
+
+def _has_pattern(known: Sequence[PatternRecord], signature: str) -> bool:
+    """Tell whether a pattern learned from a failure is in force or on trial."""
+    return any(
+        each.state in _CARED_FOR and each.evidence.get("signature") == signature for each in known
     )
 
 

@@ -30,6 +30,10 @@ _TRUST = {("error", True): 1.0, ("error", False): 0.3, ("documentation", False):
 """How much more an idea counts than a mere comparison of calls, which has 0.2 at most."""
 _LOSS = 0.25
 """How much less a fix counts which does not ask any more for something that was asked for."""
+_CERTAIN = 0.8
+"""Share of matched calls that fail where the condition leaves little to chance."""
+_BITS_BY_CHANCE = 6.0
+"""What a condition must save where calls fail by chance, beside being confirmed by later calls."""
 _FIXES = 5
 """Fixes that are proposed for one cause."""
 
@@ -226,7 +230,7 @@ class _Learning:
         if not tried.changed_failing or tried.still_matching > tried.changed_failing * 0.1:
             return None
         p = self._chance(draft.rule, matched, among)
-        if p is None:
+        if p is None or self._is_doubtful(draft.rule, len(hits) / rows.bit_count()):
             return None
         evidence = {
             "failing": len(hits),
@@ -243,6 +247,15 @@ class _Learning:
         price = meaning(draft.fix)
         made = Candidate(document, evidence, draft.evidence, reach, price, cost, draft.because)
         return made, rows
+
+    def _is_doubtful(self, rule: Rule, rate: float) -> bool:
+        """Tell whether a failure is by chance, and too little is known to say what makes it come.
+
+        A trial of what only looks like a cause takes hundreds of calls, and the right one waits.
+        """
+        if rate >= _CERTAIN or not self._sample.healthy:
+            return False
+        return not self._calls.later or rule.gain < _BITS_BY_CHANCE
 
     def _chance(self, rule: Rule, matched: Rows, among: Rows) -> float | None:
         if not self._sample.healthy:

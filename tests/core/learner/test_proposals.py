@@ -13,7 +13,7 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
 from core.call_records import batch
-from core.learner.traffic import call, refused, traffic
+from core.learner.traffic import MESSAGE, call, refused, traffic
 
 NAME = "openai-o9-mini-temperature-unsupported"
 
@@ -87,7 +87,7 @@ def test_calls_are_looked_at_only_when_enough_have_come(
         store.insert(traffic(project, 1), token=uuid.uuid4().hex)
         added += proposals.propose(project, signature, 1)
         assert added == ([] if number < 9 else [NAME])
-    assert looks <= 4  # after 10 calls, and where the pattern leaves none, after 10 each
+    assert looks <= 7  # after 10 calls, and where the pattern leaves none, after 5 each
 
 
 def test_a_pattern_is_for_the_api_that_was_called(failure: Failure, registry: Registry) -> None:
@@ -147,6 +147,67 @@ def test_healthy_calls_tell_failing_ones_apart_where_all_are_changed(
     store.insert(batch(*well, *bad), token=uuid.uuid4().hex)
     assert failure.propose(**fixed) == [NAME]
     assert registry.pattern(failure.project, NAME).document["pattern"]["model"] == "o9-mini"
+
+
+def test_calls_beside_a_pattern_get_theirs_sooner(
+    store: CallStore, registry: Registry, failure: Failure
+) -> None:
+    """What the error is about is known by then; ten more calls need not fail."""
+    assert failure.propose(12) == [NAME]
+    request = {"model": "k4-large", "temperature": 0.7, "messages": [{"role": "user"}]}
+    refusal = {
+        name: refused(failure.project, 0)[name]
+        for name in ("failed", "status_code", "error_type", "error_code", "error_param")
+    }
+    message = MESSAGE.replace("0.2", "0.7")
+    rows = [
+        call(failure.project, 100 + number, request, error_message=message, **refusal)
+        for number in range(5)
+    ]
+    store.insert(batch(*rows[:4]), token=uuid.uuid4().hex)
+    assert failure.propose() == []
+    store.insert(batch(*rows[4:]), token=uuid.uuid4().hex)
+    [second] = failure.propose()
+    assert registry.pattern(failure.project, second).document["pattern"]["model"] == "k4-large"
+
+
+def test_a_trial_of_what_only_looked_like_the_cause_is_given_up(
+    store: CallStore, registry: Registry, failure: Failure
+) -> None:
+    """Calls that have come since show what it is, and that has not to wait for the trial's end."""
+    silent = {
+        "failed": True,
+        "status_code": 400,
+        "error_type": "openai.BadRequestError",
+        "error_message": "Bad request.",
+    }
+    rows = []
+    for number in range(90):
+        fails = number % 3 == 0
+        request: dict[str, Any] = {"model": "o9-mini", "messages": [{"role": "user"}]}
+        request.update({"temperature": 1.5} if fails else {"temperature": 0.7})
+        request.update({"top_p": 0.9} if number % 2 else {})
+        rows.append(call(failure.project, number, request, **(silent if fails else {})))
+    store.insert(batch(*rows), token=uuid.uuid4().hex)
+    signature = rows[0]["failure_signature"]
+    registry.add_pattern(
+        failure.project,
+        {
+            "name": "by-chance",
+            "provider": "openai",
+            "operation": "chat",
+            "pattern": {"top_p": {"exists": True}},
+            "fix": {"top_p": None},
+        },
+        author="learner",
+        state=State.SHADOW,
+        reason="r",
+        evidence={"signature": signature, "failed": 10},
+    )
+    proposals = Proposals(store, registry, manual=False, clock=lambda: datetime.now(timezone.utc))
+    [right] = proposals.propose(failure.project, signature)
+    assert registry.pattern(failure.project, "by-chance").state is State.INCONCLUSIVE
+    assert "temperature" in registry.pattern(failure.project, right).document["pattern"]
 
 
 def test_what_has_failed_is_never_proposed_again(failure: Failure, registry: Registry) -> None:

@@ -224,6 +224,21 @@ def test_failure_that_only_sometimes_happens_is_learned() -> None:
     assert found[0].document["fix"] == {"response_format.type": "json_object"}
 
 
+@pytest.mark.parametrize("seed", [0, 4, 32, 41])
+def test_few_calls_that_fail_by_chance_teach_nothing(seed: int) -> None:
+    """What thirty of them happen to have in common must be confirmed by later ones."""
+    world = World(seed, lambda request: False, apps=120)
+    chance = random.Random(seed)
+    failing, healthy = [], []
+    for call in world.healthy(900):
+        risky = call.request.get("response_format", {}).get("type") == "text"
+        (failing if chance.random() < (0.3 if risky else 0.05) else healthy).append(call)
+    calls = failing[:30], healthy[:240]
+    found = learn(*calls, provider="openai", operation="chat", cures=propose)
+    conditions = [each.document["pattern"] for each in found]
+    assert all("response_format.type" in asked for asked in conditions), conditions
+
+
 def test_two_causes_of_one_signature_are_told_apart() -> None:
     """Each cause gets a candidate of its own, and both together cover all that failed."""
 

@@ -108,6 +108,7 @@ class FinishedCall:
         "overhead_s",
         "patterns",
         "reply",
+        "retries",
         "sent",
         "server",
         "started_ns",
@@ -134,6 +135,7 @@ class FinishedCall:
         reply: Any = None,
         error: Optional[CallError] = None,
         healing: Optional[Healing] = None,
+        retries: Optional[int] = None,
         instrumented_by: Optional[str] = None,
     ) -> None:
         self.api = api
@@ -164,5 +166,7 @@ class FinishedCall:
         self.error = error
         """That of the first attempt when a second one has failed as well."""
         self.healing = healing
+        self.retries = retries
+        """How often the SDK had sent the request again; None where it does not say."""
         self.instrumented_by = instrumented_by
         """Another instrumentation that already makes a span for this call."""

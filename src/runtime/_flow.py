@@ -83,6 +83,7 @@ class Exchange:
         "overhead_s",
         "patterns",
         "reply",
+        "request",
         "seam",
         "sent",
         "sent_at",
@@ -158,6 +159,7 @@ class Exchange:
     def open(self) -> None:
         """The application asked for a stream; the exchange ends when that ends."""
         self.stream = True
+        self.request: Any = None  # what the HTTP library sent, once the stream is there
         self.chunks: List[Any] = []
         self.first_chunk_at = 0.0
         self.abandoned = False
@@ -170,6 +172,15 @@ class Exchange:
         self.chunks.append(chunk)
         if len(self.chunks) >= SLICE:
             self.hand_over()
+
+    def retries(self) -> Optional[int]:
+        """Return how often the SDK had sent a request again that was answered in the end.
+
+        None where it does not say: of replies that come as nothing but an object.
+        """
+        if self.stream:
+            return None if self.request is None else _told(self.request)
+        return _retries_of(getattr(self.reply, "http_response", None))
 
     def hand_over(self) -> None:
         """Leave the chunks so far to the worker, so that a long stream is not held in memory."""
@@ -208,18 +219,21 @@ def call_error(error: BaseException) -> CallError:
         status=status if isinstance(status, int) else None,
         code=code if isinstance(code, str) else None,
         param=param if isinstance(param, str) else None,
-        retries=_retries(error),
+        # the request of a connection that failed is the first one, whatever the SDK did after it
+        retries=_retries_of(getattr(error, "response", None)),
     )
 
 
-def _retries(error: BaseException) -> Optional[int]:
+def _retries_of(response: Any) -> Optional[int]:
     """Return how often an SDK had sent a request again, as it tells the provider."""
-    response = getattr(error, "response", None)
-    # the request of a connection that failed is the first one, whatever the SDK did after it
     if response is None:
         return None
     try:
-        told = response.request.headers.get(_RETRY_COUNT)
+        return _told(response.request)
     except Exception:  # a response that was made by hand has no request
         return None
+
+
+def _told(request: Any) -> Optional[int]:
+    told = request.headers.get(_RETRY_COUNT)
     return int(told) if isinstance(told, str) and told.isdecimal() else None

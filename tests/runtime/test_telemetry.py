@@ -61,6 +61,26 @@ def test_span_of_a_failure_tells_of_the_retries_of_the_sdk(
     assert len(space.requests()) == 4
 
 
+@pytest.mark.skipif(not sdk_features.RETRY_COUNT, reason="this SDK does not tell")
+def test_span_of_a_success_tells_of_the_retries_where_the_sdk_does(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI, space: Any
+) -> None:
+    """A stream and a raw response that came at the second attempt, and one at the first."""
+    busy = {"kind": "error", "http_status": 429}
+    rule = {"id": "busy", "outcome": busy, "retry_after_s": 0.01, "times": 1}
+    patient = client.with_options(max_retries=2).chat.completions
+    space.rules([rule])
+    with patient.create(**RISKY, stream=True) as stream:
+        assert list(stream)
+    space.rules([rule])
+    assert patient.with_raw_response.create(**RISKY).parse()
+    assert patient.with_raw_response.create(**RISKY).parse()
+    assert arc.flush(10)
+    counts = [attributes(span).get("arc.retry.count") for span in receiver.spans]
+    assert counts == [1, 1, None]
+    assert len(space.requests()) == 5
+
+
 def test_content_stays_at_home_when_told_so(
     start: Any, receiver: Receiver, client: openai.OpenAI
 ) -> None:

@@ -102,11 +102,17 @@ def _circumstances(call: FinishedCall) -> Dict[str, Any]:
         semconv.PROVIDER_NAME: call.server.provider,
         semconv.SERVER_ADDRESS: call.server.address,
         semconv.SERVER_PORT: call.server.port,
+        semconv.ARC_RETRY_COUNT: _retries(call) or None,
         semconv.REQUEST_STREAM: call.stream or None,
         semconv.RESPONSE_TIME_TO_FIRST_CHUNK: call.first_chunk_s,
         semconv.ARC_REQUEST_STREAM_ABANDONED: call.abandoned or None,
         semconv.ARC_INTERCEPTION_DURATION: call.overhead_s,
     }
+
+
+def _retries(call: FinishedCall) -> Optional[int]:
+    told = None if call.error is None else call.error.retries
+    return call.retries if told is None else told
 
 
 def _decision(call: FinishedCall) -> Dict[str, Any]:
@@ -164,7 +170,6 @@ def _error(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_ERROR_CODE: error.code,
         semconv.ARC_ERROR_PARAM: error.param,
         semconv.ARC_ERROR_MESSAGE: error.message,
-        semconv.ARC_RETRY_COUNT: error.retries or None,
     }
 
 

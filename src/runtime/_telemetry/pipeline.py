@@ -280,6 +280,7 @@ class Pipeline:
             reply=reply,
             error=exchange.error,
             healing=exchange.healing,
+            retries=exchange.retries(),
             instrumented_by=exchange.seam.instrumented_by(exchange),
         )
 

@@ -42,6 +42,8 @@ class ObservedStreams:
         """Let the exchange end with the stream `reply`; False when that is none of ours."""
         if hasattr(type(reply), "_arc_exchange"):
             reply._arc_exchange = exchange
+            # not the response, which must go when the application drops it
+            exchange.request = reply.response.request
             return True
         response = getattr(reply, "http_response", None)
         if response is None:

@@ -12,6 +12,7 @@ import pytest
 from arc_protocol.patterns import Pattern
 from arc_protocol.patterns.fixes import operations
 from arc_protocol.patterns.operators import OPERATORS
+from arc_protocol.patterns.policy import parse_policy
 from arc_protocol.patterns.repairs import REPAIRS
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 
@@ -23,10 +24,13 @@ def snippets(language: str) -> Any:
 
 
 @pytest.mark.parametrize("snippet", snippets("json"))
-def test_every_pattern_in_the_documentation_is_one(snippet: str) -> None:
-    """Examples can be copied as they are."""
+def test_every_example_in_the_documentation_is_one(snippet: str) -> None:
+    """Patterns and policies can be copied as they are."""
     document: Dict[str, Any] = json.loads(snippet)
-    assert Pattern.parse(document).condition == document["pattern"]
+    if "pattern" in document:
+        assert Pattern.parse(document).condition == document["pattern"]
+    else:
+        assert json.loads(parse_policy(document).text) == document
 
 
 @pytest.mark.parametrize("snippet", snippets("python"))

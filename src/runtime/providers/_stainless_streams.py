@@ -43,7 +43,7 @@ class ObservedStreams:
         if hasattr(type(reply), "_arc_exchange"):
             reply._arc_exchange = exchange
             # not the response, which must go when the application drops it
-            exchange.request = reply.response.request
+            exchange.request = getattr(reply.response, "request", None)
             return True
         response = getattr(reply, "http_response", None)
         if response is None:

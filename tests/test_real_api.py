@@ -17,13 +17,13 @@ def check(**client_options: Any) -> Dict[str, Any]:
     from runtime import Arc
 
     arc = Arc(metrics_port=0)
-    client = openai.OpenAI(**client_options)
     request: Dict[str, Any] = {
         "model": "gpt-4.1",
         "messages": [{"role": "user", "content": "Write a poem about Python"}],
         "temperature": 0.95,
     }
-    reply = client.chat.completions.create(**request)
+    with openai.OpenAI(**client_options) as client:
+        reply = client.chat.completions.create(**request)
     explanation = str(arc.explain(request))
     arc.shutdown()
     return {"reply": reply.choices[0].message.content, "explanation": explanation}

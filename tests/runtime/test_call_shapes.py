@@ -208,9 +208,11 @@ def test_subclass_azure_and_module_client_are_covered(
         def request(self, *args: Any, **kwargs: Any) -> Any:
             return super().request(*args, **kwargs)
 
-    Own(base_url=space.base_url, api_key="k").chat.completions.create(**RISKY)
-    azure = openai.AzureOpenAI(base_url=space.base_url, api_key="k", api_version="2024-10-21")
-    azure.chat.completions.create(**RISKY)
+    with Own(base_url=space.base_url, api_key="k") as own:
+        own.chat.completions.create(**RISKY)
+    version = "2024-10-21"
+    with openai.AzureOpenAI(base_url=space.base_url, api_key="k", api_version=version) as azure:
+        azure.chat.completions.create(**RISKY)
     monkeypatch.setattr(openai, "base_url", f"{space.base_url}/")
     monkeypatch.setattr(openai, "api_key", "k")
     openai.chat.completions.create(**RISKY)

@@ -18,6 +18,7 @@ from core.server import rest
 from core.server.application import Application, application
 from core.server.provider import Provider, provider
 from core.server.proxy import proxy
+from telemetry.receiver import wait_until
 
 NAMES = ("one", "two", "three")
 HOT = {"name": "hot", "pattern": {"temperature": {">": 0.9}}, "fix": {"temperature": 0.7}}
@@ -77,9 +78,14 @@ def test_a_pattern_is_in_force_in_all_applications_at_once(
         for each in running:
             each.do("rest")
             assert each.do("faults") == "{}"
-        shown = rest.get(process, "/api/v1/runtimes")["runtimes"]
         version = rest.get(process, "/api/v1/info")["pattern_set"]["version"]
-        assert [each["set_version"] for each in shown if each["connected"]] == [version] * 3
+
+        def held() -> list[int]:
+            shown = rest.get(process, "/api/v1/runtimes")["runtimes"]
+            return [each["set_version"] for each in shown if each["connected"]]
+
+        # their answers are written down soon after the set is in force
+        wait_until(lambda: held() == [version] * 3)
 
 
 def test_a_kill_of_core_under_load_loses_no_call(chat_api: Provider, tmp_path: Path) -> None:

@@ -50,34 +50,36 @@ def by_chance(store: CallStore, folder: Path, seed: int) -> Outcome:
     """A setting makes 30 % of the calls fail instead of 5 %: is the right fix promoted?"""
     draw = random.Random(f"chance {seed}")
     chance = chances(draw)[seed % 4]
-    crowd = Crowd(draw, chance, _BAD_SHARE)
-    lab = Laboratory(store, folder, f"chance-{seed}", seed=seed, rate=_RATE)
-    try:
-        seen = lab.run(
-            _MOST_CALLS,
-            crowd.request,
-            chance.provider(crowd),
-            until=lambda: bool(lab.patterns(State.ACTIVE)),
-        )
-        return _judged("chance", chance, crowd, lab, seen, seed)
-    finally:
-        lab.close()
+    return _played("chance", chance, draw, _MOST_CALLS, store, folder, seed)
 
 
 def by_coincidence(store: CallStore, folder: Path, seed: int) -> Outcome:
     """A parameter goes with a failure and has no part in it: is every fix refused?"""
     draw = random.Random(f"coincidence {seed}")
     chance = confounded(draw)
+    return _played("coincidence", chance, draw, _MOST_CALLS // 2, store, folder, seed)
+
+
+def _played(
+    study: str,
+    chance: Chance,
+    draw: random.Random,
+    most_calls: int,
+    store: CallStore,
+    folder: Path,
+    seed: int,
+) -> Outcome:
+    """Make calls until a pattern is in force, or so many, and judge it."""
     crowd = Crowd(draw, chance, _BAD_SHARE)
-    lab = Laboratory(store, folder, f"coincidence-{seed}", seed=seed, rate=_RATE)
+    lab = Laboratory(store, folder, f"{study}-{seed}", seed=seed, rate=_RATE)
     try:
         seen = lab.run(
-            _MOST_CALLS // 2,
+            most_calls,
             crowd.request,
             chance.provider(crowd),
             until=lambda: bool(lab.patterns(State.ACTIVE)),
         )
-        return _judged("coincidence", chance, crowd, lab, seen, seed)
+        return _judged(study, chance, crowd, lab, seen, seed)
     finally:
         lab.close()
 

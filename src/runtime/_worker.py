@@ -11,19 +11,18 @@ from time import perf_counter
 from typing import Any, Callable, Deque, Optional, Protocol
 
 from runtime._guard import Guard
+from runtime._load import Load
 
 _SLICE_S = 0.0005
 """How long the worker goes on before it rests; a thread of the application may wait so long."""
-_CALM = 20
-_CALM_FOR_S = 1.0
-_CALM_UP_TO = 1024
-"""The worker takes a twentieth of the time from an application that is busy itself, for so long and
-while so few items wait: a burst of calls ends undisturbed, and a steady stream is still told of
-within two seconds. After that it takes half, and all of it once its queue is half full."""
-_LONGEST_REST_S = 0.05
+_PATIENCE_S = 3.0
+_PATIENT_UP_TO = 1024
+"""While the application itself keeps a core busy, the worker leaves it alone, for so long and while
+so few items wait: a burst of calls ends undisturbed, and a steady stream is still told of. After
+that it takes half of the time, and all of it once its queue is half full."""
+_GLANCE_S = 0.05
 _CHECK = 63
 """Every 64th item, and the first into an empty queue, makes sure that the thread runs."""
-_WAKE_AT = _CALM_UP_TO
 _PERIOD_S = 1.0
 _FORK_WAIT_S = 0.25
 _LONGEST_S = 86_400.0
@@ -61,8 +60,17 @@ class Task(Protocol):
 class Worker:
     """Gives queued items to a task, on a daemon thread that starts with `start` or an item."""
 
-    def __init__(self, task: Task, guard: Guard, *, limit: int = 10_000) -> None:
+    def __init__(
+        self,
+        task: Task,
+        guard: Guard,
+        *,
+        limit: int = 10_000,
+        load_is_high: Optional[Callable[[], bool]] = None,
+    ) -> None:
+        """`load_is_high` tells whether the application is busy; asked on the worker's thread."""
         self._task = task
+        self._load_is_high = load_is_high or Load().is_high
         self._guard = guard
         self._limit = limit
         self._start_lock = threading.Lock()
@@ -90,7 +98,7 @@ class Worker:
             if not self._runs():
                 self._guarded("start", self.start, None)
             queue = self._queue  # another one after a fork
-            if waiting >= _WAKE_AT:
+            if waiting >= _PATIENT_UP_TO:
                 self._awake.set()
         queue.append(item)
 
@@ -195,18 +203,19 @@ class Worker:
 
     def _round(self, stop: threading.Event) -> None:
         asked = [self._asked.popleft() for _ in range(len(self._asked))]
-        began_at = slice_at = perf_counter()
+        patient_until = perf_counter() + _PATIENCE_S
+        slice_at = perf_counter()
         for _ in range(len(self._queue)):
             self._guarded("worker", self._next, None)
             if stop.is_set():
                 break
             took_s = perf_counter() - slice_at
             if took_s >= _SLICE_S:
-                rest_s = self._rest_s(took_s, hurried=bool(asked), since=began_at)
-                if rest_s:
-                    stop.wait(rest_s)
-                else:
+                if asked or self._asked or len(self._queue) > self._limit // 2:
                     time.sleep(0)
+                else:
+                    stop.wait(took_s)
+                    self._let_pass(stop, patient_until)
                 slice_at = perf_counter()
         for request in asked:
             request.well = True
@@ -217,13 +226,18 @@ class Worker:
                 )
             request.done.set()
 
-    def _rest_s(self, took_s: float, *, hurried: bool, since: float) -> float:
-        """Return the seconds to rest after a slice of work."""
-        waiting = len(self._queue)
-        if hurried or self._asked or waiting > self._limit // 2:
-            return 0.0
-        calm = waiting <= _CALM_UP_TO and perf_counter() - since < _CALM_FOR_S
-        return min(took_s * (_CALM if calm else 1), _LONGEST_REST_S)
+    def _let_pass(self, stop: threading.Event, patient_until: float) -> None:
+        """Wait while the application is busy, as long as there is patience for it."""
+        while (
+            len(self._queue) <= _PATIENT_UP_TO
+            and perf_counter() < patient_until
+            and not stop.is_set()
+            and not self._asked
+            and self._load_is_high()
+        ):
+            # for those who ask, and for what waits; the task itself is looked after next
+            self._awake.wait(_GLANCE_S)
+            self._awake.clear()
 
     def _guarded(self, step: str, action: Callable[[], Any], otherwise: Any) -> Any:
         try:

@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import process_time, thread_time
 from typing import Any, Iterator, List
 
 import openai
 import pytest
 
 from runtime._guard import Guard
+from runtime._load import Load
 from runtime._worker import Worker
 from runtime_shapes import RISKY
 from telemetry.receiver import free_port, wait_until
@@ -50,6 +52,21 @@ class Collecting:
 
     def forget(self) -> None:
         self.items = []
+
+
+class Slow:
+    """Spends about as long on each item as telemetry does."""
+
+    def __init__(self, task: Collecting) -> None:
+        self._task = task
+        self.pump, self.drain, self.suspend = task.pump, task.drain, task.suspend
+        self.forget = task.forget
+
+    def handle(self, item: Any) -> None:
+        until = thread_time() + 0.0002
+        while thread_time() < until:
+            pass
+        self._task.handle(item)
 
 
 @pytest.fixture
@@ -178,6 +195,74 @@ def test_flush_goes_before_what_is_merely_due(worker: Worker, task: Collecting) 
         task.go_on.set()
         assert flushing.result()
     assert task.steps[0] == "drain"
+
+
+def test_busy_application_is_left_alone_until_much_waits(task: Collecting, guard: Guard) -> None:
+    looked, busy = threading.Event(), threading.Event()
+    busy.set()
+
+    def load_is_high() -> bool:
+        looked.set()
+        return busy.is_set()
+
+    worker = Worker(Slow(task), guard, load_is_high=load_is_high)
+    try:
+        for n in range(100):
+            worker.put(n)
+        assert looked.wait(20)
+        before = len(task.items)
+        assert before < 100, "it must look after its first slice of work"
+        for n in range(1000):
+            worker.put(n)
+        wait_until(lambda: len(task.items) >= 100)
+    finally:
+        busy.clear()
+        worker.close(20)
+
+
+def test_busy_application_still_gets_what_it_asks_for(task: Collecting, guard: Guard) -> None:
+    worker = Worker(Slow(task), guard, load_is_high=lambda: True)
+    try:
+        for n in range(100):
+            worker.put(n)
+        assert worker.flush(20)
+        assert len(task.items) == 100
+    finally:
+        worker.close(20)
+
+
+def test_always_busy_application_is_told_of(task: Collecting, guard: Guard) -> None:
+    worker = Worker(Slow(task), guard, load_is_high=lambda: True)
+    try:
+        for n in range(100):
+            worker.put(n)
+        wait_until(lambda: len(task.items) == 100)
+    finally:
+        worker.close(20)
+
+
+def test_load_is_that_of_the_other_threads() -> None:
+    load, started, ended = Load(), threading.Event(), threading.Event()
+    until = process_time() + 0.1
+    while process_time() < until:  # this thread's own work does not count
+        pass
+    assert not load.is_high()
+
+    def work() -> None:
+        started.set()
+        while not ended.is_set():
+            pass
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert started.wait(20)
+        wait_until(load.is_high)
+    finally:
+        ended.set()
+        thread.join()
+    load.is_high()
+    wait_until(lambda: not load.is_high())
 
 
 def test_stopped_worker_keeps_its_items(worker: Worker, task: Collecting) -> None:

@@ -226,7 +226,9 @@ class Arc:
         self, request: Mapping[str, Any], *, provider: str = "openai", operation: str = "chat"
     ) -> Explanation:
         """Say which patterns match a request, what they would change, and why."""
-        return self._registry.current().explain(provider, operation, request)
+        from arc_protocol.patterns.explanation import explain  # by people, and rarely
+
+        return explain(self._registry.current(), provider, operation, request)
 
     def wrap(self, client: Any) -> Any:
         """Return a client whose calls are protected.

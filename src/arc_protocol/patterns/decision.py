@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Container,
@@ -19,20 +18,16 @@ from typing import (
 
 from arc_protocol.patterns.allocation import ACTIVE, CANARY, RESCUE, RUN, SHADOW, TREATED
 from arc_protocol.patterns.caching import loss
-from arc_protocol.patterns.checks import EvaluationError
+from arc_protocol.patterns.candidate import Candidate
+from arc_protocol.patterns.checks import Check, EvaluationError
 from arc_protocol.patterns.edit import ConflictError
 from arc_protocol.patterns.paths import Location
-from arc_protocol.patterns.pattern import Origin
+from arc_protocol.patterns.pattern import Origin, Pattern
 
-if TYPE_CHECKING:
-    from arc_protocol.patterns.checks import Check
-    from arc_protocol.patterns.index import Candidate, Candidates
-    from arc_protocol.patterns.pattern import Pattern
-
-Failure = Tuple["Pattern", str]
+Failure = Tuple[Pattern, str]
 """A pattern that was not applied, and why."""
 
-Matches = Tuple[List["Candidate"], List[Failure]]
+Matches = Tuple[List[Candidate], List[Failure]]
 """The candidates that match, and the patterns that cannot be evaluated."""
 
 Run = Optional[Callable[[], Optional[str]]]
@@ -99,11 +94,13 @@ class Decision:
         return f"<Decision applied=[{names}] matched={len(self.matched)}>"
 
 
-def match(candidates: Candidates, body: Mapping[str, Any], done: Container[int] = ()) -> Matches:
+def match(
+    candidates: Iterable[Candidate], body: Mapping[str, Any], done: Container[int] = ()
+) -> Matches:
     """Return the candidates that match a request, and those that cannot be evaluated."""
     hits: List[Candidate] = []
     failures: List[Failure] = []
-    for candidate in candidates.select(body):
+    for candidate in candidates:
         rank, check, pattern, _ = candidate
         if rank not in done:
             try:
@@ -152,7 +149,9 @@ def settle(
                 matched.append(pattern)
             else:
                 continue  # what two trials do to one call could not be told apart
-            higher = {at: owner for at, owner in claims.items() if owner.rank < hit.rank}
+            higher = {
+                at: owner.pattern.name for at, owner in claims.items() if owner.rank < hit.rank
+            }
             try:
                 result, written = pattern.then.apply(fixed, higher)
             except ConflictError as conflict:

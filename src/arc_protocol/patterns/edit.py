@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from arc_protocol.patterns.paths import DEEP, Location, Path, child, show_location
 from arc_protocol.patterns.values import LIST, MAPPING, MISSING, is_json, same, type_name
-
-if TYPE_CHECKING:
-    from arc_protocol.patterns.index import Candidate
 
 
 class ConflictError(Exception):
@@ -20,13 +17,13 @@ class Edit:
 
     Attributes:
         body: the request as it is now; the one given at first is never changed.
-        claims: owner of each place that must not be written any more.
+        claims: for each place that must not be written any more, the pattern that has written it.
         written: the places whose values this fix has chosen.
     """
 
     __slots__ = ("_above", "_own", "body", "claims", "written")
 
-    def __init__(self, body: Any, claims: Mapping[Location, Candidate]) -> None:
+    def __init__(self, body: Any, claims: Mapping[Location, str]) -> None:
         self.body = body
         self.claims = claims
         self.written: List[Location] = []
@@ -109,8 +106,9 @@ class Edit:
         prefixes = (location[:length] for length in range(1, len(location) + 1))
         claimed = next(filter(self.claims.__contains__, prefixes), self._above.get(location))
         if claimed is not None:
-            owner = self.claims[claimed].pattern.name
-            raise ConflictError(f"{owner} has already written {show_location(claimed)}")
+            raise ConflictError(
+                f"{self.claims[claimed]} has already written {show_location(claimed)}"
+            )
 
     def _container(self, location: Location) -> Any:
         container = self.body = self._owned(self.body)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from arc_protocol.patterns.conditions import Clause
+from arc_protocol.patterns.decision import Decision
 from arc_protocol.patterns.limits import show
 from arc_protocol.patterns.paths import MAX_BODY_DEPTH
+from arc_protocol.patterns.pattern import Pattern
+from arc_protocol.patterns.pattern_set import PatternSet
 from arc_protocol.patterns.values import LIST, MAPPING, is_json
-
-if TYPE_CHECKING:
-    from arc_protocol.patterns.decision import Decision
-    from arc_protocol.patterns.pattern import Pattern
-    from arc_protocol.patterns.pattern_set import PatternSet
 
 
 class Verdict(NamedTuple):

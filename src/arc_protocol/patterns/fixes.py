@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -27,9 +26,6 @@ from arc_protocol.patterns.edit import Edit
 from arc_protocol.patterns.limits import show
 from arc_protocol.patterns.paths import Location, Path, parse_path
 from arc_protocol.patterns.values import MAPPING, MISSING, copied, is_json
-
-if TYPE_CHECKING:
-    from arc_protocol.patterns.index import Candidate
 
 Request = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,7 +50,7 @@ class Fix(NamedTuple):
     """What the setter sets."""
 
     def apply(
-        self, body: Request, claims: Mapping[Location, Candidate]
+        self, body: Request, claims: Mapping[Location, str]
     ) -> Tuple[Request, Sequence[Location]]:
         """Return the fixed request and the places written; the very same request if unchanged.
 

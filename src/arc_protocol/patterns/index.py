@@ -12,24 +12,13 @@ from collections import Counter
 from typing import Any, Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from arc_protocol.patterns.caching import FIELDS
-from arc_protocol.patterns.checks import Check
+from arc_protocol.patterns.candidate import Candidate
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decide, compile_alone
 from arc_protocol.patterns.operators import COLLECTIVE
-from arc_protocol.patterns.pattern import Pattern
 from arc_protocol.patterns.values import MISSING, is_number
 
 WORTH_FILING = 8
-
-
-class Candidate(NamedTuple):
-    """A pattern that may match, with what is left to ask of a request."""
-
-    rank: int
-    """Its place in the order of precedence; unique, so candidates sort by it alone."""
-    check: Check
-    pattern: Pattern
-    clauses: Tuple[Clause, ...]
 
 
 _NOT_ALONE = frozenset([("model",), *((field,) for field in FIELDS)])

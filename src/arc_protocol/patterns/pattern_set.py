@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import (
-    TYPE_CHECKING,
     Any,
     Dict,
     FrozenSet,
@@ -15,16 +14,14 @@ from typing import (
     Tuple,
 )
 
+from arc_protocol.patterns.candidate import Candidate
 from arc_protocol.patterns.checks import Check, every
 from arc_protocol.patterns.conditions import Clause
 from arc_protocol.patterns.decision import Decision, Matches, Run, match, settle
-from arc_protocol.patterns.index import WORTH_FILING, Candidate, Candidates
+from arc_protocol.patterns.index import WORTH_FILING, Candidates
 from arc_protocol.patterns.pattern import Pattern, content_hash
 from arc_protocol.patterns.regex import Regexes
 from arc_protocol.patterns.values import MAPPING, MISSING
-
-if TYPE_CHECKING:
-    from arc_protocol.patterns.explanation import Explanation
 
 MAX_MODELS = 4096
 """So many models are remembered; the memory starts anew beyond."""
@@ -99,23 +96,15 @@ class PatternSet:
             return None
         if candidates.alone is not None:
             return candidates.alone(body, run)
-        hits, failures = match(candidates, body)
+        hits, failures = match(candidates.select(body), body)
         if not hits and not failures:
             return None
 
         def rematch(fixed: Mapping[str, Any], done: Set[int]) -> Matches:
             again = self.candidates(provider, operation, fixed)
-            return ([], []) if again is None else match(again, fixed, done)
+            return ([], []) if again is None else match(again.select(fixed), fixed, done)
 
         return settle(body, hits, failures, rematch, run, provider, self._rewrites_cached)
-
-    def explain(
-        self, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]
-    ) -> Explanation:
-        """Say for people which patterns match a request, what would change, and why."""
-        from arc_protocol.patterns.explanation import explain
-
-        return explain(self, provider, operation, body)
 
     def candidates(
         self, provider: Optional[str], operation: Optional[str], body: object

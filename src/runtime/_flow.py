@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import re
 from time import perf_counter
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Protocol
 
@@ -17,6 +18,7 @@ PENDING = object()
 """Stands for a reply that the application has not read yet."""
 _RETRY_COUNT = "x-stainless-retry-count"
 """Header by which SDKs made by Stainless tell how often a request was sent before."""
+_WORDLESS = re.compile(r"Error code: \d{3}\Z")
 
 
 class CallSeam(Protocol):
@@ -215,13 +217,24 @@ def call_error(error: BaseException) -> CallError:
     param = getattr(error, "param", None)
     return CallError(
         type=f"{kind.__module__}.{kind.__qualname__}",
-        message=str(error),
+        message=_message(error),
         status=status if isinstance(status, int) else None,
         code=code if isinstance(code, str) else None,
         param=param if isinstance(param, str) else None,
         # the request of a connection that failed is the first one, whatever the SDK did after it
         retries=_retries_of(getattr(error, "response", None)),
     )
+
+
+def _message(error: BaseException) -> str:
+    """Return an exception's words; those of the provider, too, where its SDK leaves them out.
+
+    The OpenAI SDK 3 tells in words only what stands at `error.message`. Other servers say it at
+    `error` itself, at `detail`, or in plain text.
+    """
+    said = str(error)
+    body = getattr(error, "body", None)
+    return f"{said} - {body}" if body and _WORDLESS.match(said) else said
 
 
 def _retries_of(response: Any) -> Optional[int]:

@@ -65,6 +65,28 @@ def test_sync_call_is_healed(
     assert span["gen_ai.response.model"].startswith("gpt-4.1")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "invalid", "error": "Argument not supported on this model: temperature"},
+        {"detail": "Argument not supported on this model: temperature"},
+        {"detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]},
+    ],
+    ids=["error is text", "detail", "details"],
+)
+def test_words_that_the_sdk_does_not_repeat_are_read(
+    body: Any, start: Any, receiver: Receiver, space: Any, client: openai.OpenAI
+) -> None:
+    """Servers that are compatible say it elsewhere than OpenAI; the exception has only a number."""
+    arc = start(heal=True)
+    outcome = {"kind": "error", "http_status": 400, "body": body}
+    space.rules([{"id": "refusal", "match": HAS_TEMPERATURE, "outcome": outcome}])
+    assert SHAPES["create"](client)
+    span = one_span(arc, receiver)
+    assert json.loads(span["arc.heal.fix"]) == {"temperature": None}
+    assert "temperature" in span["arc.heal.error.message"]
+
+
 @pytest.mark.parametrize("shape", ASYNC_SHAPES)
 def test_async_call_is_healed(shape: str, start: Any, receiver: Receiver, space: Any) -> None:
     """Async calls are healed as sync ones are."""

@@ -95,12 +95,17 @@ class CoreClient:
             if cursor is None:
                 return
 
-    def events(self, path: str, **parameters: Any) -> Iterator[Tuple[str, Any]]:
+    def events(
+        self, path: str, body: Optional[Mapping[str, Any]] = None, **parameters: Any
+    ) -> Iterator[Tuple[str, Any]]:
         """Go through server-sent events, as names and JSON, until the connection ends.
+
+        With a body it is sent, as by `post`.
 
         The first one is "connected", of this method. Raises `CoreError` if it does not come about.
         """
-        with self._open("GET", path + _query(parameters), None, _QUIET_S) as answer:
+        method = "GET" if body is None else "POST"
+        with self._open(method, path + _query(parameters), body, _QUIET_S) as answer:
             yield "connected", None
             name = ""
             for line in _lines(answer):

@@ -8,10 +8,11 @@ import os
 from typing import Any, Dict, Sequence
 
 from arc_cli.command import client, connection_options, run
-from arc_cli.core_client import CoreClient
+from arc_cli.core_client import CoreClient, CoreError
 from arc_cli.layout import clean, clock, cut, table, width
 from arc_cli.patterns import documents, reach
 from arc_cli.periods import point
+from arc_cli.progress import progress_bar
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,13 +31,26 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:
-    found = core.post("/replay", _subject(options.pattern), since=options.since)
+    found = _found(core, options)
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
     for line in _lines(found):
         print(cut(line, width()))
     return 0
+
+
+def _found(core: CoreClient, options: argparse.Namespace) -> Dict[str, Any]:
+    events = core.events("/replay/stream", _subject(options.pattern), since=options.since)
+    with progress_bar("arc replay") as show:
+        for name, value in events:
+            if name == "progress":
+                show(value["done"], value["of"])
+            elif name == "replay":
+                return dict(value)
+            elif name == "problem":
+                raise CoreError(value["detail"])
+    raise CoreError("Arc Core ended the connection before the replay was done; ask again.")
 
 
 def _subject(pattern: str) -> Dict[str, Any]:
@@ -68,6 +82,7 @@ def _lines(found: Dict[str, Any]) -> Sequence[str]:
         kind = "failed" if each["failed"] else "healthy"
         lines += ["", f"{clean(each['application'])}, {clean(each['model'])}, {kind}:"]
         lines += [_change(change) for change in each["changes"]]
+    lines += ["", "Healthy calls that a fix had changed before they were sent are not among these."]
     if found["still_matching"]:
         lines.append(f"After the fix it would match {found['still_matching']} calls again.")
     return [*lines, *(f"Cannot be evaluated: {clean(reason)}" for reason in found["errors"])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,15 @@ class ReplayedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a replay is."""
+
+    done: int
+    """Kinds of calls that were read and tried."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """What a pattern would have done to recorded calls."""
 
@@ -78,7 +87,19 @@ class Replay:
 def replay(
     store: CallStore, project: str, document: dict[str, Any], since: datetime, until: datetime
 ) -> Replay:
+    """Return what a pattern would have done to the calls of a period; raises as `replaying`."""
+    *_, found = replaying(store, project, document, since, until)
+    assert isinstance(found, Replay)
+    return found
+
+
+def replaying(
+    store: CallStore, project: str, document: dict[str, Any], since: datetime, until: datetime
+) -> Iterator[Progress | Replay]:
     """Try a pattern on the calls of a period; of each failure, and of healthy ones, the newest.
+
+    Yields how far it is, from `done=0` on, and at last what was found. Healthy calls that a fix had
+    changed before they were sent are left out: what they would have met without it is not known.
 
     Raises:
         PatternError: the document is no pattern.
@@ -90,9 +111,17 @@ def replay(
     )
     groups = store.failure_groups(project, since, until, MAX_CALLS)
     concerned = [group for group in groups if _concerns(pattern, group)][:_FAILURES]
+    latest = store.calls(project, CallQuery(since=since, until=until, limit=MAX_CALLS))
+    kinds = sorted(
+        (provider, operation)
+        for provider, operation in {(row["provider"], row["operation"]) for row in latest + groups}
+        if pattern.provider in (None, provider) and pattern.operation in (None, operation)
+    )
+    steps = len(concerned) + len(kinds) + 1
     failing: list[Example] = []
     failures: list[ReplayedFailure] = []
-    for group in concerned:
+    for done, group in enumerate(concerned):
+        yield Progress(done, steps)
         found = _examples(store.failing(project, group["signature"], since, MAX_CALLS))
         tried = trial(document, found, [])
         failing += found
@@ -100,16 +129,13 @@ def replay(
             words = group["error_template"] or ", ".join(group["failure_kinds"])
             counts = (tried.failing, tried.matched_failing, tried.changed_failing)
             failures.append(ReplayedFailure(group["signature"], words, *counts))
-    latest = store.calls(project, CallQuery(since=since, until=until, limit=MAX_CALLS))
-    kinds = {(row["provider"], row["operation"]) for row in (*latest, *groups)}
-    healthy = [
-        example
-        for provider, operation in sorted(kinds)
-        if pattern.provider in (None, provider) and pattern.operation in (None, operation)
-        for example in _examples(store.healthy(project, provider, operation, since, MAX_CALLS))
-    ]
+    healthy: list[Example] = []
+    for done, (provider, operation) in enumerate(kinds, len(concerned)):
+        yield Progress(done, steps)
+        healthy += _examples(store.healthy(project, provider, operation, since, MAX_CALLS))
+    yield Progress(steps - 1, steps)
     both = trial(document, failing, []), trial(document, [], healthy)
-    return Replay(failures, *both, *_by_group(document, failing, healthy))
+    yield Replay(failures, *both, *_by_group(document, failing, healthy))
 
 
 def _by_group(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import struct
+import subprocess
+import sys
+import termios
 import time
 import uuid
 from pathlib import Path
@@ -80,3 +86,34 @@ def test_unknown_name_is_refused_in_a_sentence(core: Served, key: str, arc: Arc)
     both = core.ask("/api/v1/replay", {"name": "cooler", "document": PATTERN}, key=key)
     assert both.status == 400
     assert core.ask("/api/v1/replay", {"document": {"pattern": {}}}, key=key).status == 422
+
+
+def test_progress_is_told_while_it_works(core: Served, key: str) -> None:
+    """The events end with what the other endpoint answers; a bad pattern is refused before them."""
+    events = core.ask("/api/v1/replay/stream", {"document": PATTERN}, key=key).raw.decode()
+    names, values = zip(*(each.split("\n") for each in events.strip().split("\n\n")))
+    told = [json.loads(each.removeprefix("data: ")) for each in values]
+    assert names[-1] == "event: replay"
+    assert set(names[:-1]) == {"event: progress"}
+    done = [each["done"] for each in told[:-1]]
+    assert done == [*range(told[0]["of"])]
+    assert len(done) == 3, "a failure, the healthy chat calls, the comparison"
+    assert told[-1]["changed_failing"] == told[-1]["changed_healthy"] == 1
+    assert core.ask("/api/v1/replay/stream", {"document": {"pattern": {}}}, key=key).status == 422
+
+
+@pytest.mark.usefixtures("key")
+def test_bar_is_on_terminals_alone(arc: Arc, tmp_path: Path) -> None:
+    file = tmp_path / "cooler.json"
+    file.write_text(json.dumps(PATTERN))
+    assert arc("replay", str(file)).err == ""
+    ours, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "arc_cli", "replay", str(file)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, text=True, check=True)
+    os.set_blocking(ours, False)
+    shown = os.read(ours, 10_000).decode()  # before the terminal is closed, which empties it
+    os.close(terminal)
+    os.close(ours)
+    assert "arc replay:   0%|" in shown
+    assert done.stdout.startswith("SINCE ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from arc_core.model.feedback import Feedback
 from arc_core.storage import MAX_CALLS, CallQuery, Row, cursor
 from arc_core.web import shapes
 from arc_core.web.endpoint import Ask, Endpoint
+from arc_core.web.event_stream import EVENT_STREAM, event, event_stream
 from arc_core.web.fields import FLAG, MOMENT, Field, text, whole
 from arc_core.web.problems import ProblemError
 from arc_core.web.shapes import CALL, CALL_WITH_BODY, Shape
@@ -89,22 +89,17 @@ def _stream(context: Context, ask: Ask) -> StreamingResponse:
                 if news[1]:
                     await asyncio.sleep(PAUSE_S)
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+    return event_stream(events())
 
 
 def _events(dropped: int, news: list[Row | Feedback]) -> str:
-    events = [_event("dropped", {"count": dropped})] if dropped else []
+    events = [event("dropped", {"count": dropped})] if dropped else []
     for each in news:
         if isinstance(each, Feedback):
-            events.append(_event("feedback", shapes.FEEDBACK.show(each)))
+            events.append(event("feedback", shapes.FEEDBACK.show(each)))
         else:
-            events.append(_event("call", CALL.show(each)))
+            events.append(event("call", CALL.show(each)))
     return "".join(events) or ": nothing new\n\n"
-
-
-def _event(name: str, value: Any) -> str:
-    return f"event: {name}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n"
 
 
 ENDPOINTS = (
@@ -135,7 +130,7 @@ ENDPOINTS = (
         _stream,
         {"type": "string"},
         query=_FILTERS,
-        media_type="text/event-stream",
+        media_type=EVENT_STREAM,
     ),
     Endpoint(
         "GET",

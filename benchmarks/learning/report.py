@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from statistics import median
 
-from arc_core.rollout.discoveries import evidence_needed
+from arc_core.rollout.evidence.discoveries import evidence_needed
 from benchmarks.learning.bettor import calls_needed
 from benchmarks.learning.cases import HALVES
 from benchmarks.learning.figures import CaseFigures, WorldFigures

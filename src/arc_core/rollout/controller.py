@@ -13,7 +13,7 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.decisions import Facts, Step, decide
-from arc_core.rollout.discoveries import evidence_needed
+from arc_core.rollout.evidence.discoveries import evidence_needed
 from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.overlap import disputed, overlap

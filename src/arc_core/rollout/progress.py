@@ -8,15 +8,15 @@ from typing import Any
 from arc_core.detection.runs import RUN_KINDS
 from arc_core.model.feedback import FAILURE
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
-from arc_core.rollout.baseline import Baseline
-from arc_core.rollout.coin_test import CoinTest
-from arc_core.rollout.holdback_test import HoldbackTest
-from arc_core.rollout.new_failures import NewFailures
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
+from arc_core.rollout.evidence.baseline import Baseline
+from arc_core.rollout.evidence.coin import CoinTest
+from arc_core.rollout.evidence.holdback import HoldbackTest
+from arc_core.rollout.evidence.new_failures import NewFailures
+from arc_core.rollout.evidence.relative_risk import RelativeRisk
+from arc_core.rollout.evidence.rise import RiseTest
 from arc_core.rollout.outcomes import Outcome
-from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rescue import Rescue
-from arc_core.rollout.rise_test import RiseTest
 from arc_core.rollout.runs import Runs
 from arc_protocol.cures.kinds import INVALID_REQUEST
 from arc_protocol.patterns.allocation import CALL, RESCUE, RUN, UNITS

@@ -9,15 +9,15 @@ from typing import Any
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
-from arc_core.rollout.baseline import Baseline
-from arc_core.rollout.coin_test import CoinTest
-from arc_core.rollout.holdback_test import HoldbackTest
-from arc_core.rollout.new_failures import NewFailures
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
+from arc_core.rollout.evidence.baseline import Baseline
+from arc_core.rollout.evidence.coin import CoinTest
+from arc_core.rollout.evidence.holdback import HoldbackTest
+from arc_core.rollout.evidence.new_failures import NewFailures
+from arc_core.rollout.evidence.relative_risk import RelativeRisk
+from arc_core.rollout.evidence.rise import RiseTest
 from arc_core.rollout.progress import ANY, TARGET, Progress
-from arc_core.rollout.relative_risk import RelativeRisk
 from arc_core.rollout.rescue import Rescue
-from arc_core.rollout.rise_test import RiseTest
 from arc_core.rollout.runs import Runs
 
 _logger = logging.getLogger("arc.core.rollout")

@@ -10,11 +10,11 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.approval import proposal
-from arc_core.rollout.assignment_test import AssignmentTest
 from arc_core.rollout.decisions import Step
+from arc_core.rollout.evidence.assignment import AssignmentTest
+from arc_core.rollout.evidence.relative_risk import Interval
 from arc_core.rollout.progress import ANY, COST, HARMS, RATED, SLOW, TARGET, TOKENS, Progress
 from arc_core.rollout.progress_json import kept_progress
-from arc_core.rollout.relative_risk import Interval
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.waiting import waits_for
 from arc_core.storage.call_store import microseconds

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
 from arc_core.rollout.outcomes import Outcome
 from arc_protocol.patterns.allocation import RESCUE
 

@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.assignment_test import AssignmentTest
-from arc_core.rollout.holdback_test import ALARM, HoldbackTest
+from arc_core.rollout.evidence.assignment import AssignmentTest
+from arc_core.rollout.evidence.holdback import ALARM, HoldbackTest
 from arc_core.rollout.progress import TARGET, Progress
 from arc_core.rollout.settings import RolloutSettings
 from arc_protocol.patterns.allocation import RUN

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.baseline import Baseline
+from arc_core.rollout.evidence.baseline import Baseline
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.progress_json import from_json, to_json

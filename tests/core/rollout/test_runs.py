@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
 from arc_core.rollout.outcomes import Outcome
 from arc_core.rollout.progress import TARGET as THIS_FAILURE
 from arc_core.rollout.progress import Progress

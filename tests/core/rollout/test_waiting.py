@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from arc_core.registry.lifecycle import State
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
 from arc_core.rollout.report import Report, report
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.waiting import calls_until

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from arc_core.rollout.coin_test import CoinTest
+from arc_core.rollout.evidence.coin import CoinTest
 
 
 def calls_until(

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from arc_core.rollout.holdback_test import HoldbackTest
+from arc_core.rollout.evidence.holdback import HoldbackTest
 
 
 def calls_until_gone(rate: float, *, limit: int, seed: int, threshold: float = 0.05) -> int | None:

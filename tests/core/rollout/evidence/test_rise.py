@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from arc_core.rollout.rise_test import RiseTest
+from arc_core.rollout.evidence.rise import RiseTest
 
 
 def calls_until(rate: float, *, limit: int, seed: int) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arc_core.rollout.assignment_test import AssignmentTest, Direction
+from arc_core.rollout.evidence.assignment import AssignmentTest, Direction
 
 Of = Callable[[int], float]
 """A failure rate, by the number of the call."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arc_core.rollout.relative_risk import GRID, Interval, RelativeRisk
+from arc_core.rollout.evidence.relative_risk import GRID, Interval, RelativeRisk
 
 Of = Callable[[int], float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from arc_core.rollout.discoveries import FALSE_DISCOVERY_RATE, evidence_needed
+from arc_core.rollout.evidence.discoveries import FALSE_DISCOVERY_RATE, evidence_needed
 
 
 def test_the_first_trial_needs_about_the_usual_evidence() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from arc_core.rollout.new_failures import NewFailures
+from arc_core.rollout.evidence.new_failures import NewFailures
 
 
 def seen(*treated: bool, probability: float = 0.5, signature: str = "s") -> NewFailures:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from datetime import datetime, timezone
+from typing import Protocol
 
 from arc_core.registry.errors import IllegalMoveError
 from arc_core.registry.lifecycle import State
@@ -16,25 +15,22 @@ from arc_core.rollout.decisions import Facts, Step, decide
 from arc_core.rollout.evidence.discoveries import evidence_needed
 from arc_core.rollout.fleet import Fleet
 from arc_core.rollout.outcomes import Outcome
-from arc_core.rollout.overlap import disputed, overlap
+from arc_core.rollout.overlap import disputed, matches, overlap, same_api
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.progress_json import kept_progress, summary, to_json
+from arc_core.rollout.recent_requests import Examples, RecentRequests
 from arc_core.rollout.room import LEARNER, crowded
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import LEASED, allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
 from arc_protocol.patterns import Pattern
 from arc_protocol.patterns.allocation import RUN
-from arc_protocol.recording import restore
 
 _logger = logging.getLogger("arc.core.rollout")
 
 AUTHOR = "rollout"
 """Who takes the steps, in the history."""
 
-_PERIOD = timedelta(days=7)
-"""Recorded calls so old still tell whether two patterns concern the same ones."""
-_EXAMPLES = 100
 _EQUAL = 1e-6
 """Shares that differ by less are the same: Runtimes are told a whole number."""
 _TRIED = frozenset(
@@ -49,21 +45,13 @@ _RUNNING = frozenset({State.RESCUE, State.CANARY})
 """States in which the coin is tossed for calls."""
 
 
-class Calls(Protocol):
+class Calls(Examples, Protocol):
     """What is asked of the call store."""
 
     def outcomes(
         self, project: str, rollout_id: str, after: str | None = None, limit: int = MAX_OUTCOMES
     ) -> list[Row]:
         """Return how the calls of a rollout ended, in the order in which they were received."""
-
-    def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
-        """Return calls with this failure."""
-
-    def healthy(
-        self, project: str, provider: str, operation: str, since: datetime, limit: int
-    ) -> list[Row]:
-        """Return calls without failure."""
 
 
 def _now() -> datetime:
@@ -92,6 +80,7 @@ class Controller:
         self._manual = manual
         self._clock = clock
         self._fleet = Fleet(registry, clock)
+        self._recent = RecentRequests(calls, clock)
 
     def run(self, project: str, names: Collection[str] | None = None) -> None:
         """Count the new outcomes of these patterns, or of all, and take the steps that follow.
@@ -175,32 +164,24 @@ class Controller:
             return full
         others = [each for each in patterns if each.name != record.name and each.author == LEARNER]
         mine = Pattern.parse(record.document)
+        project, recent = record.project, self._recent
+        own = recent.failing(project, progress.signature)
+        calls = [*own, *recent.healthy(project, mine.provider, mine.operation)]
+        matched = [request for request in calls if matches(mine, request)]
         for each in others:
             if each.state not in _RUNNING:
                 continue
-            signatures = {progress.signature, each.evidence.get("signature") or ""}
-            requests = self._requests(record.project, mine, signatures)
-            if overlap(mine, Pattern.parse(each.document), requests):
+            theirs = Pattern.parse(each.document)
+            if not same_api(mine, theirs):
+                continue
+            failing = recent.failing(project, each.evidence.get("signature") or "")
+            if overlap(mine, theirs, [*matched, *failing]):
                 return f'the trial of "{each.name}" concerns the same calls'
-        in_force = [each for each in others if each.state is State.ACTIVE]
-        if in_force:
-            requests = self._requests(record.project, mine, {progress.signature})
-            for each in in_force:
-                # other fixes are applied in both arms alike
-                if disputed(mine, Pattern.parse(each.document), requests):
-                    return f'"{each.name}", which is in force, changes the same of the same calls'
+        for each in others:
+            # other fixes are applied in both arms alike
+            if each.state is State.ACTIVE and disputed(mine, Pattern.parse(each.document), matched):
+                return f'"{each.name}", which is in force, changes the same of the same calls'
         return None
-
-    def _requests(self, project: str, pattern: Pattern, signatures: set[str]) -> list[Any]:
-        since = self._clock() - _PERIOD
-        rows: list[Row] = []
-        for signature in signatures - {""}:
-            rows += self._calls.failing(project, signature, since, _EXAMPLES)
-        if pattern.provider and pattern.operation:
-            rows += self._calls.healthy(
-                project, pattern.provider, pattern.operation, since, _EXAMPLES
-            )
-        return [restore(json.loads(row["request"])) for row in rows]
 
     def _propose(self, record: PatternRecord, progress: Progress, step: Step) -> None:
         if progress.proposed != step.to_json():

@@ -21,7 +21,7 @@ def disputed(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]]
 
     There one would take the other's place.
     """
-    if not _same_api(one, other):
+    if not same_api(one, other):
         return False
     return any(
         matches(one, request)
@@ -33,12 +33,13 @@ def disputed(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]]
 
 def overlap(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether both patterns match one of the requests."""
-    if not _same_api(one, other):
+    if not same_api(one, other):
         return False
     return any(matches(one, request) and matches(other, request) for request in requests)
 
 
-def _same_api(one: Pattern, other: Pattern) -> bool:
+def same_api(one: Pattern, other: Pattern) -> bool:
+    """Tell whether there are calls that both may be about."""
     return all(
         None in (mine, theirs) or mine == theirs
         for mine, theirs in ((one.provider, other.provider), (one.operation, other.operation))

@@ -81,6 +81,14 @@ INNER JOIN ({_last(database)}
 WHERE {_MEANT}"""
 
 
+def some(database: str, project: str) -> Question:
+    """Ask for a line if there is any feedback in a project."""
+    question = (
+        f"SELECT 1 AS some FROM {database}.feedback WHERE project = {{project:String}} LIMIT 1"
+    )
+    return f"{question}{SETTINGS}", {"project": project}
+
+
 def of_calls(database: str, project: str, times: Iterable[int]) -> Question:
     """Ask what is said of the replies of calls that started at `times`, the earliest first."""
     where = Conditions(project)

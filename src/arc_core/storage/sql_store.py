@@ -38,6 +38,7 @@ class SqlCallStore:
     def __init__(self, engine: Engine) -> None:
         migrate(engine)
         self._engine = engine
+        self._with_feedback: set[str] = set()
 
     def insert(self, batch: CallBatch, *, token: str) -> None:
         """Store a batch."""
@@ -105,9 +106,10 @@ class SqlCallStore:
     def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
         """Return calls that failed alike."""
         where = self._engine.database, project, signature, since, limit
-        return self._examples(project, learning_queries.failing(*where)) or self._examples(
-            project, feedback_queries.failing(*where)
-        )
+        found = self._examples(project, learning_queries.failing(*where))
+        if found or not self._has_feedback(project):
+            return found
+        return self._examples(project, feedback_queries.failing(*where))
 
     def healthy(
         self,
@@ -131,7 +133,7 @@ class SqlCallStore:
         database = self._engine.database
         where = database, project, rollout_id, after, limit
         calls = self._rows(learning_queries.outcomes(*where))
-        said = self._rows(feedback_queries.outcomes(*where))
+        said = self._rows(feedback_queries.outcomes(*where)) if self._has_feedback(project) else []
         found = [{**row, "rated": False} for row in calls]
         found += [{**row, "rated": True} for row in said]
         found.sort(key=lambda row: (row["received_at"], row["span_id"]))
@@ -276,9 +278,19 @@ class SqlCallStore:
     def _judged(self, project: str, rows: list[Row]) -> list[Row]:
         """Add to calls what is said of their replies."""
         times = {row["start_time"] for row in rows if row["response_id"]}
-        database = self._engine.database
-        found = self._rows(feedback_queries.of_calls(database, project, times)) if times else []
-        return judged.judge(rows, found)
+        if not times or not self._has_feedback(project):
+            return judged.judge(rows, [])
+        return judged.judge(
+            rows, self._rows(feedback_queries.of_calls(self._engine.database, project, times))
+        )
+
+    def _has_feedback(self, project: str) -> bool:
+        """Tell whether anything was ever said in a project: a tenth of the time of asking what."""
+        if project not in self._with_feedback:
+            if not self._rows(feedback_queries.some(self._engine.database, project)):
+                return False
+            self._with_feedback.add(project)
+        return True
 
     def _with_bodies(self, project: str, trace_id: str, rows: list[Row]) -> list[Row]:
         if rows:

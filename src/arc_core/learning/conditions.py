@@ -11,6 +11,7 @@ from arc_core.learning.columns import Column, Columns, Range
 from arc_core.learning.examples import Rows, members
 from arc_core.learning.literals import MODELS, Form, Literal
 from arc_core.learning.numbers import roundest, roundest_above
+from arc_protocol.patterns.conditions import compile_condition
 
 Condition = dict[str, Any]
 
@@ -108,6 +109,23 @@ class Writer:
             if len(failing) < _ENOUGH_MODELS or self._blames_model:
                 return {path: models.requirement(failing, others)}
         return None
+
+    def of_same_models(self, literals: Sequence[Literal], among: Rows) -> Rows:
+        """Return the calls to the models that a condition will be written for."""
+        if any(literal.is_model for literal in literals):
+            return among  # what is compared has the same models then
+        asked = self.same_models(self._inside(literals, None))
+        if asked is None:
+            return among
+        [(path, requirement)] = asked.items()
+        holds = compile_condition({"model": requirement}, "model").check
+        models = self._columns.by_path[path].values.items()
+        asked_for = (
+            rows
+            for (kind, name), rows in models
+            if kind == "string" and holds({"model": name}, {"model": name})
+        )
+        return reduce(lambda whole, rows: whole | rows, asked_for, 0) & among
 
     def family(self, inside: Rows) -> Condition | None:
         """Ask for the family of the models that failed, whatever became of its other calls."""

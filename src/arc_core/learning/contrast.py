@@ -44,12 +44,18 @@ class Contrast:
     failed: int
     """Of the calls that are otherwise alike and have what the fix would bring, how many failed."""
     calls: int
+    same_models: bool
+    """Whether these calls are to the models that the pattern will be for."""
 
     @property
-    def order(self) -> tuple[bool, bool, float]:
-        """What sorts the best change first: one that was seen, and leaves what was asked for."""
+    def order(self) -> tuple[bool, bool, bool, float]:
+        """What sorts the best change first: one that was seen, and leaves what was asked for.
+
+        What other models take may be just what these refuse.
+        """
         removes = any(change is None for change in self.fix.values())
-        return not self.calls, removes, upper_rate(self.failed, self.calls)
+        unseen = not self.calls
+        return unseen, not self.same_models, removes, upper_rate(self.failed, self.calls)
 
 
 def contrasts(
@@ -59,6 +65,7 @@ def contrasts(
     found: list[Contrast] = []
     matched = reduce(lambda rest, one: rest & one.rows, literals, among)
     rate = (matched & failed).bit_count() / max(1, matched.bit_count())
+    own = writer.of_same_models(literals, among)
     for literal in literals:
         if literal.is_model:
             continue
@@ -70,7 +77,11 @@ def contrasts(
         for fix, because, alike in _changes(
             literal, column, columns, writer, inside, outside, failed
         ):
-            found.append(Contrast(fix, because, (alike & failed).bit_count(), alike.bit_count()))
+            same = bool(alike & own)
+            calls = alike & own if same else alike
+            found.append(
+                Contrast(fix, because, (calls & failed).bit_count(), calls.bit_count(), same)
+            )
     found = [one for one in found if not one.calls or one.failed / one.calls <= _CLEARER * rate]
     return sorted(found, key=lambda one: one.order)
 

@@ -185,6 +185,16 @@ def test_a_stated_default_is_no_fault() -> None:
     assert found["pattern"] == {"temperature": {"!=": 1}, "model": "k-4"}
 
 
+def test_what_other_models_take_is_not_the_first_fix_to_try() -> None:
+    """Without words only healthy calls tell; those to the same model say what that model takes."""
+    found = first_of(
+        [{"model": "k-4", "presence_penalty": value} for value in (0, 0.2, 0.9)],
+        [{"model": "k-4"}, {"model": "k-3", "presence_penalty": 0.5}],
+        "Bad request.",
+    )
+    assert found["fix"] == {"presence_penalty": None}
+
+
 def test_what_is_refused_together_is_asked_for_together() -> None:
     """Without the other parameter that the words name it may be healthy."""
     found = first_of(

@@ -26,7 +26,7 @@ bench: .venv/ready
 
 # about 15 minutes on 2 cores; LEARNING=--quick takes 3
 bench-learning: .venv/ready
-	PYTHONPATH=tests $(BIN)/python -m benchmarks.learning --report $(LEARNING)
+	$(BIN)/python -m benchmarks.learning --report $(LEARNING)
 
 docs: .venv/ready
 	$(BIN)/mkdocs build --strict

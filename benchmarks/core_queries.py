@@ -10,20 +10,18 @@ import argparse
 import json
 import os
 import random
-import re
 import statistics
-import subprocess
-import sys
 import time
-import urllib.parse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import psutil
+
+from core.core_process import CoreProcess, core
 
 _TIMES = 20
 
@@ -31,13 +29,13 @@ _TIMES = 20
 class Asked:
     """A Core that answers, and what its answers take."""
 
-    def __init__(self, pid: int, port: int) -> None:
-        self._process = psutil.Process(pid)
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=120)
+    def __init__(self, running: CoreProcess) -> None:
+        self._process = psutil.Process(running.process.pid)
+        self._connection = HTTPConnection(urlsplit(running.http_url).netloc, timeout=120)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON that a path answers."""
-        query = urllib.parse.urlencode(parameters)
+        query = urlencode(parameters)
         self._connection.request("GET", f"/api/v1/{path}?{query}")
         reply = self._connection.getresponse()
         content = reply.read()
@@ -68,28 +66,6 @@ class Asked:
         return float(used.user + used.system)
 
 
-@contextmanager
-def core(folder: Path) -> Iterator[Asked]:
-    """Start a Core over the folder."""
-    command = [sys.executable, "-m", "arc_cli", "core", "--data", str(folder)]
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--port", "0", "--http-port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            port = 0
-            for line in process.stdout:
-                found = re.search(r"http://127\.0\.0\.1:(\d+)/api", line)
-                port = int(found[1]) if found else port
-                if line.startswith("  next "):
-                    break
-            print(f"ready after {time.perf_counter() - started:.2f} s")
-            yield Asked(process.pid, port)
-        finally:
-            process.terminate()
-
-
 def ask(asked: Asked, now: datetime) -> None:
     """Ask what people and programs ask."""
     rng = random.Random(3)
@@ -113,7 +89,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.0f}")
-    with core(arguments.folder) as asked:
+    with core(arguments.folder) as running:
+        asked = Asked(running)
         ask(asked, datetime.now(timezone.utc))
         print(f"memory {asked.memory():.0f} MB")
 

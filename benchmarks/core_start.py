@@ -7,11 +7,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +16,7 @@ import psutil
 
 from arc_core.storage import open_call_store
 from benchmarks.core_storage import Calls, fill
+from core.core_process import core
 
 _ROWS = 8192
 _IDLE_S = 15.0
@@ -58,23 +55,14 @@ def start(folder: Path) -> tuple[float, ...]:
 
     These are all that is resident, and what is left of it without files, such as the engine's code.
     """
-    command = [sys.executable, "-m", "arc_cli", "core", "--data", str(folder)]
     started = time.perf_counter()
-    with subprocess.Popen(
-        [*command, "--port", "0", "--http-port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("  next "):
-                    break
-            took_s = time.perf_counter() - started
-            usage = psutil.Process(process.pid)
-            computed = usage.cpu_times()
-            time.sleep(_IDLE_S)
-            memory = usage.memory_info()
-        finally:
-            os.kill(process.pid, signal.SIGTERM)
+    with core(folder) as running:
+        took_s = time.perf_counter() - started
+        usage = psutil.Process(running.process.pid)
+        computed = usage.cpu_times()
+        time.sleep(_IDLE_S)
+        memory = usage.memory_info()
+        running.terminate()
     private = memory.rss - memory.shared
     return took_s, computed.user + computed.system, memory.rss / 1e6, private / 1e6
 

@@ -47,6 +47,12 @@ def decode(encoded: bytes) -> Attribute:
     """
     try:
         if len(encoded) > _LONGEST:
+            key = encoded[2 : 2 + encoded[1]]
+            name = _CONTENT.get(key)
+            if name is not None:
+                before = _before_text(key, len(encoded))
+                if encoded.startswith(before):
+                    return BODY, name, _as_json(encoded[len(before) :])
             attribute = envelope.KeyValue.FromString(encoded)
             name, text = _CONTENT.get(attribute.key), attribute.value.string_value
             if name is not None and text:
@@ -62,6 +68,27 @@ def decode(encoded: bytes) -> Attribute:
             REMEMBERED.clear()
         REMEMBERED[encoded] = decoded
     return decoded
+
+
+@lru_cache(_MOST)
+def _before_text(key: bytes, size: int) -> bytes:
+    """Return how a `KeyValue` of so many bytes begins, up to its text: all else is its text."""
+    begin = b"\x0a%c%b\x12" % (len(key), key)
+    value = _length(size - len(begin))
+    text = _length(size - len(begin) - len(value) - 1)
+    return b"%b%b\x0a%b" % (begin, value, text)
+
+
+def _length(size: int) -> bytes:
+    """Return the length that goes before a value if both together have so many bytes."""
+    for digits in range(1, 5):
+        rest = size - digits
+        encoded = bytes(
+            rest >> 7 * digit & 127 | (128 if digit < digits - 1 else 0) for digit in range(digits)
+        )
+        if rest < 1 << 7 * digits:
+            return encoded
+    raise ValueError(f"{size} bytes are no attribute")
 
 
 def _sorted(name: str, value: AnyValue) -> Attribute:

@@ -16,21 +16,31 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from arc_core.collector import envelope
 from arc_core.collector.refusals import NotOtlpError
-from arc_core.collector.spans import Reading
+from arc_core.collector.spans import SPAN_LIMIT, Reading
 from arc_core.collector.values import RejectedError
 
 
 def read_protobuf(payload: bytes, reading: Reading) -> None:
     """Read an encoded `ExportTraceServiceRequest`; raises `NotOtlpError`."""
+    if len(payload) <= SPAN_LIMIT:  # no span can be larger
+        try:
+            whole = envelope.Request.FromString(payload)
+        except DecodeError:  # perhaps of one span only
+            pass
+        else:
+            for sent in whole.resource_spans:
+                for scope in sent.scope_spans:
+                    reading.add(sent.resource, scope.scope, scope.spans)
+            return
     try:
-        request = envelope.Request.FromString(payload)
+        request = envelope.Apart.FromString(payload)
     except DecodeError:
         raise NotOtlpError(
             "The request is no ExportTraceServiceRequest of OTLP: it cannot be decoded."
         ) from None
     for sent in request.resource_spans:
         for scope in sent.scope_spans:
-            reading.add(sent.resource, scope.scope, scope.spans)
+            reading.add(sent.resource, scope.scope, reading.decoded(scope.spans))
 
 
 def read_json(payload: bytes, reading: Reading) -> None:
@@ -46,7 +56,7 @@ def read_json(payload: bytes, reading: Reading) -> None:
                 by = _encoded(scope.get("scope") or {}, InstrumentationScope())
             except RejectedError as problem:
                 raise NotOtlpError(f"A resource or scope of the request: {problem}.") from None
-            reading.add(resource, by, _spans(scope, reading))
+            reading.add(resource, by, reading.decoded(_spans(scope, reading)))
 
 
 def _objects(parent: Any, name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -65,8 +65,22 @@ class Reading:
             position += len(self.rows) + len(self.feedback)
             self.sentences.append(f"span {position}: {problem}")
 
-    def add(self, resource: bytes, scope: bytes, spans: Iterable[bytes]) -> None:
-        """Take encoded spans with the encoded resource and scope that they belong to."""
+    def decoded(self, spans: Iterable[bytes]) -> Iterator[Any]:
+        """Give each encoded span as an `envelope.Span`, except those that cannot be stored."""
+        for encoded in spans:
+            if len(encoded) > SPAN_LIMIT:
+                length = f"it has {len(encoded)} bytes, at most {SPAN_LIMIT} are taken"
+                self.reject(RejectedError("size", length))
+                continue
+            try:
+                span = envelope.Span.FromString(encoded)
+            except DecodeError:
+                self.reject(RejectedError("encoding", "it is no OTLP"))
+                continue
+            yield span
+
+    def add(self, resource: bytes, scope: bytes, spans: Iterable[Any]) -> None:
+        """Take `envelope.Span`s with the encoded resource and scope that they belong to."""
         try:
             around = surroundings(resource, scope)
         except RejectedError as problem:
@@ -76,9 +90,9 @@ class Reading:
         base = self._base.copy()
         for at, value in around.columns:
             base[at] = value
-        for encoded in spans:
+        for span in spans:
             try:
-                found = _read(encoded, base.copy(), around)
+                found = _read(span, base.copy(), around)
             except RejectedError as problem:
                 self.reject(problem)
                 continue
@@ -90,15 +104,12 @@ class Reading:
                 self.rows.append(found)
 
 
-def _read(encoded: bytes, row: list[Any], around: Surroundings) -> list[Any] | Feedback | None:
+def _read(span: Any, row: list[Any], around: Surroundings) -> list[Any] | Feedback | None:
     """Complete and return the record of a call; feedback, or None, for a span that is no call."""
-    if len(encoded) > SPAN_LIMIT:
-        raise RejectedError("size", f"it has {len(encoded)} bytes, at most {SPAN_LIMIT} are taken")
     try:
-        span = envelope.Span.FromString(encoded)
         title = span.name.decode()
-    except (DecodeError, UnicodeDecodeError):
-        raise RejectedError("encoding", "it is no OTLP, or its name is no UTF-8") from None
+    except UnicodeDecodeError:
+        raise RejectedError("encoding", "its name is no UTF-8") from None
     body: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     older: dict[str, Any] = {}

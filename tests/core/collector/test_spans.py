@@ -247,6 +247,17 @@ def test_a_value_that_is_nested_too_deeply_spoils_its_own_span_alone() -> None:
     assert reading.rejected == {"encoding": 1}
 
 
+def test_a_span_that_is_no_protobuf_spoils_no_other() -> None:
+    sent = request(span(1)).SerializeToString()
+    sent += wrapped(
+        1, wrapped(2, wrapped(2, b"\x0a\x7f") + wrapped(2, span(2).SerializeToString()))
+    )
+    reading = read(sent)
+    assert [found["span_id"][-1] for found in records(reading)] == ["1", "2"]
+    assert reading.rejected == {"encoding": 1}
+    assert reading.sentences == ["span 2: it is no OTLP"]
+
+
 def wrapped(number: int, content: bytes) -> bytes:
     """Return content as a field of a protobuf message."""
     size, encoded = len(content), bytearray([number << 3 | 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,8 @@ _logger = logging.getLogger("arc.core")
 _BUSY = 3
 """How many times as long as the last insert took, a group may wait."""
 _RECEIVED_AT = AT["received_at"]
-_IDENTITY = [AT[name] for name in ("project", "trace_id", "span_id", "start_time", "duration_ms")]
+_START_TIME, _DURATION_MS = AT["start_time"], AT["duration_ms"]
+_IDENTITY = [AT[name] for name in ("project", "trace_id", "span_id")]
 
 
 @dataclass(frozen=True)
@@ -260,8 +262,9 @@ class Writer:
                 request.looked_at = True
                 self._look(request.rows)
         batch = CallBatch()
-        rows = chain.from_iterable(request.rows for request in group)
-        batch.columns = [list(column) for column in zip(*rows)] or batch.columns
+        for request in group:  # one after the other, as far as the processor's cache goes
+            for column, values in zip(batch.columns, zip(*request.rows)):
+                column += values
         batch.feedback = [*chain.from_iterable(request.feedback for request in group)]
         self._put_in_order(batch)
         self._store.insert(batch, token=token(batch))
@@ -322,7 +325,9 @@ def token(batch: CallBatch) -> str:
     """Return what names the content of a batch, whenever it was received."""
     digest = hashlib.sha256()
     for at in _IDENTITY:
-        digest.update("\0".join(map(str, batch.columns[at])).encode())
+        digest.update("\0".join(batch.columns[at]).encode())
+    digest.update(array("q", batch.columns[_START_TIME]))
+    digest.update(array("d", batch.columns[_DURATION_MS]))
     for each in batch.feedback:
         digest.update("\0".join((each.project, each.span_id, each.response_id)).encode())
     return digest.hexdigest()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -13,7 +12,7 @@ from arc_core.model.columns import Column, Kind
 from arc_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _TYPES: dict[Kind, pa.DataType] = {
     Kind.NAME: pa.string(),
@@ -25,16 +24,28 @@ _TYPES: dict[Kind, pa.DataType] = {
     Kind.NAMES: pa.list_(pa.string()),
     Kind.INTEGERS: pa.list_(pa.int64()),
 }
+_NOTHING: dict[Kind, Any] = {
+    Kind.NAME: "",
+    Kind.TEXT: "",
+    Kind.FLAG: False,
+    Kind.NAMES: [],
+    Kind.INTEGERS: [],
+}
+"""What the engine has in a column that an insert does not mention."""
 _POSITIONS = {column.name: position for position, column in enumerate(COLUMNS)}
 
 
-@lru_cache(maxsize=None)
-def _schema(table: str) -> pa.Schema:
-    return pa.schema([(column.name, _TYPES[column.kind]) for column in TABLES[table]])
+class Block(NamedTuple):
+    """What to insert into a table."""
+
+    table: str
+    columns: Sequence[str]
+    """Those of the table that have a value in any record."""
+    stream: memoryview
 
 
-def blocks(batch: CallBatch) -> Iterator[tuple[str, memoryview]]:
-    """Return tables and what to insert into them, in the order of `TABLES`.
+def blocks(batch: CallBatch) -> Iterator[Block]:
+    """Return what to insert, in the order of `TABLES`.
 
     Raises `ValueError` when a value does not fit its column.
     """
@@ -46,26 +57,36 @@ def blocks(batch: CallBatch) -> Iterator[tuple[str, memoryview]]:
         if table == "bodies" and len(there) < len(large):
             values = [[each[position] for position in there] for each in values]
         if values[0]:
-            yield table, _stream(table, values)
+            yield _block(table, values)
     if batch.feedback:
         names = [column.name for column in feedback.COLUMNS]
-        yield (
-            "feedback",
-            _stream(
-                "feedback", [[getattr(each, name) for each in batch.feedback] for name in names]
-            ),
+        yield _block(
+            "feedback", [[getattr(each, name) for each in batch.feedback] for name in names]
         )
 
 
-def _stream(table: str, values: list[list[Any]]) -> memoryview:
-    schema = _schema(table)
-    arrays = [_array(*each) for each in zip(TABLES[table], values)]
-    return to_stream([pa.RecordBatch.from_arrays(arrays, schema=schema)], schema)
+def _block(table: str, values: list[list[Any]]) -> Block:
+    told = [each for each in zip(TABLES[table], values) if not _says_nothing(*each)]
+    names = [column.name for column, _ in told]
+    batch = pa.RecordBatch.from_arrays([_array(*each) for each in told], names=names)
+    return Block(table, names, to_stream(batch))
+
+
+def _says_nothing(column: Column, values: list[Any]) -> bool:
+    """Tell whether all records have what a column has of itself: most have most columns empty."""
+    if not column.nullable and column.kind not in _NOTHING:
+        return False
+    nothing = None if column.nullable else _NOTHING[column.kind]
+    return bool(values[0] == nothing and values.count(nothing) == len(values))
 
 
 def _array(column: Column, values: list[Any]) -> pa.Array:
+    kind = _TYPES[column.kind]
     try:
-        array = pa.array(values, _TYPES[column.kind])
+        if values[0] == values[-1] and values.count(values[0]) == len(values):
+            array = pa.repeat(pa.scalar(values[0], kind), len(values))
+        else:
+            array = pa.array(values, kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{column.name} has a value that is no {column.kind.value}: {error}"
@@ -75,10 +96,15 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
     return array
 
 
-def to_stream(batches: list[pa.RecordBatch], schema: pa.Schema) -> memoryview:
-    """Return record batches as one Arrow stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-    return memoryview(sink.getvalue())
+def to_stream(batch: pa.RecordBatch) -> memoryview:
+    """Return a record batch as an Arrow stream."""
+    counted = pa.MockOutputStream()
+    _write(batch, counted)
+    buffer = pa.allocate_buffer(counted.size())  # one that grows is copied each time
+    _write(batch, pa.FixedSizeBufferWriter(buffer))
+    return memoryview(buffer)
+
+
+def _write(batch: pa.RecordBatch, sink: pa.NativeFile) -> None:
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)

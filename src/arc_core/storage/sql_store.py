@@ -44,12 +44,8 @@ class SqlCallStore:
         """Store a batch."""
         from arc_core.storage.arrow import blocks  # takes as long to import as all of Core
 
-        for table, block in blocks(batch):
-            self._insert(table, block, token)
-
-    def _insert(self, table: str, block: memoryview, token: str) -> None:
-        names = [column.name for column in TABLES[table]]
-        self._engine.insert(table, names, block, token=token)
+        for block in blocks(batch):
+            self._engine.insert(block.table, block.columns, block.stream, token=token)
 
     def calls(self, project: str, query: CallQuery) -> list[Row]:
         """Return calls without their bodies, newest first."""
@@ -244,8 +240,12 @@ class SqlCallStore:
                     f" WHERE _partition_id = '{day}'"
                 )
                 for batch in found:
-                    block = to_stream([batch], batch.schema)
-                    target._insert(table, block, f"copy-{uuid.uuid4()}")
+                    target._engine.insert(
+                        table,
+                        [column.name for column in columns],
+                        to_stream(batch),
+                        token=f"copy-{uuid.uuid4()}",
+                    )
                     if table == "calls":
                         done += batch.num_rows
                         progress(done, total)

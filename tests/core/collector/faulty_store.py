@@ -10,6 +10,8 @@ from arc_core.model.calls import COLUMNS, CallBatch
 
 SPAN_ID = [column.name for column in COLUMNS].index("span_id")
 RECEIVED_AT = [column.name for column in COLUMNS].index("received_at")
+START_TIME = [column.name for column in COLUMNS].index("start_time")
+DURATION_MS = [column.name for column in COLUMNS].index("duration_ms")
 
 
 class FaultyStore:
@@ -64,7 +66,7 @@ class FaultyStore:
 
 def rows(*span_ids: str, received_at: int = 1) -> list[list[Any]]:
     """Return call records with these span ids."""
-    known = {RECEIVED_AT: received_at}
+    known = {RECEIVED_AT: received_at, START_TIME: 1, DURATION_MS: 2.0}
     return [
         [{**known, SPAN_ID: span_id}.get(at, "") for at in range(len(COLUMNS))]
         for span_id in span_ids

@@ -67,6 +67,8 @@ class _Look:
     """How they stood at the last look."""
     more: int = 0
     """Calls with this failure that have come since."""
+    seen: int = 0
+    """Such calls, as far as they were told of."""
     wanted: float = 0
     """As many must come for another look to be worth its while."""
     weighed: int = 0
@@ -104,6 +106,7 @@ class Proposals:
         if len(self._looks) > _LOOKS:
             del self._looks[next(iter(self._looks))]
         look.more += more or 0
+        look.seen += more or 0
         if more is not None and look.more < look.wanted and ends == look.ends:
             return []
         rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
@@ -121,7 +124,8 @@ class Proposals:
         # to learn the same from a few calls more would lead to nothing
         least = _LEAST_MORE if widens else _LEAST
         enough = max(least, 2 * look.learned_from if ends == look.learned_with else 0)
-        look.wanted = max(enough - len(failing), len(rows) * _LOOK_AGAIN)
+        # where no request is recorded, what is known is known of all of them
+        look.wanted = max(enough - len(failing), (len(rows) or look.seen) * _LOOK_AGAIN)
         if len(failing) < enough:
             return []
         look.learned_from, look.learned_with = len(failing), ends

@@ -264,16 +264,17 @@ class SqlCallStore:
         if not found:
             return []
         times = {row["start_time"] for row in found}
-        known, recorded = (
-            {(row["trace_id"], row["span_id"]): row for row in self._rows(question)}
-            for question in (
-                learning_queries.examples(database, project, times),
-                learning_queries.requests(database, project, times),
-            )
-        )
+        # first of all what may not be there, as it is read faster
+        recorded = self._by_id(learning_queries.requests(database, project, times))
+        if not recorded:
+            return []
+        known = self._by_id(learning_queries.examples(database, project, times))
         keys = [(row["trace_id"], row["span_id"]) for row in found]
         there = [key for key in keys if key in known and key in recorded]
         return self._judged(project, [{**known[key], **recorded[key]} for key in there])
+
+    def _by_id(self, question: queries.Question) -> dict[tuple[str, str], Row]:
+        return {(row["trace_id"], row["span_id"]): row for row in self._rows(question)}
 
     def _judged(self, project: str, rows: list[Row]) -> list[Row]:
         """Add to calls what is said of their replies."""

@@ -60,34 +60,56 @@ def test_a_failure_becomes_a_candidate_with_its_evidence(
     assert found.document["rationale"] == found.evidence["because"]
 
 
-def test_calls_are_looked_at_only_when_enough_have_come(
-    store: CallStore, registry: Registry
-) -> None:
-    """A failure that keeps coming would otherwise keep Core reading what it knows."""
-    project, looks = uuid.uuid4().hex, 0
+class Counted:
+    """A store that counts how often failing calls are read."""
 
-    class Counted:
-        def failing(self, *arguments: Any) -> Any:
-            nonlocal looks
-            looks += 1
-            return store.failing(*arguments)
+    def __init__(self, store: CallStore) -> None:
+        self._store = store
+        self.looks = 0
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(store, name)
+    def failing(self, *arguments: Any) -> Any:
+        self.looks += 1
+        return self._store.failing(*arguments)
 
-    proposals = Proposals(
-        Counted(),  # type: ignore[arg-type]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def proposals(store: Counted, registry: Registry) -> Proposals:
+    return Proposals(
+        store,  # type: ignore[arg-type]
         registry,
         manual=False,
         clock=lambda: datetime.now(timezone.utc),
     )
+
+
+def test_calls_are_looked_at_only_when_enough_have_come(
+    store: CallStore, registry: Registry
+) -> None:
+    """A failure that keeps coming would otherwise keep Core reading what it knows."""
+    project, counted = uuid.uuid4().hex, Counted(store)
+    proposing = proposals(counted, registry)
     signature = refused(project, 0)["failure_signature"]
     added: list[str] = []
     for number in range(40):
         store.insert(traffic(project, 1), token=uuid.uuid4().hex)
-        added += proposals.propose(project, signature, 1)
+        added += proposing.propose(project, signature, 1)
         assert added == ([] if number < 9 else [NAME])
-    assert looks <= 7  # after 10 calls, and where the pattern leaves none, after 5 each
+    assert counted.looks <= 7  # after 10 calls, and where the pattern leaves none, after 5 each
+
+
+def test_calls_without_requests_are_looked_at_ever_more_seldom(
+    store: CallStore, registry: Registry
+) -> None:
+    """Nothing can be learned from them, however many come."""
+    project, counted = uuid.uuid4().hex, Counted(store)
+    proposing = proposals(counted, registry)
+    store.insert(traffic(project, 10, runtime_id=""), token=uuid.uuid4().hex)
+    signature = refused(project, 0)["failure_signature"]
+    for _ in range(100):
+        assert proposing.propose(project, signature, 10) == []
+    assert 10 <= counted.looks <= 40
 
 
 def test_a_pattern_is_for_the_api_that_was_called(failure: Failure, registry: Registry) -> None:

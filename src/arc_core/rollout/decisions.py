@@ -75,7 +75,7 @@ def _shadow(progress: Progress, facts: Facts, settings: RolloutSettings) -> Step
         return None if waited is None else replace(waited, reason=facts.obstacle)
     reason = f"matched {progress.calls} calls in shadow"
     if progress.deterministic:
-        reason = "every matching call that was recorded failed"
+        reason = "every matching call that was recorded or watched failed"
     if progress.immediate and progress.unit == CALL and facts.rescuers:
         reason += f"; {facts.rescuers} Runtimes can try the fix on calls that have failed"
         return Step(State.RESCUE, settings.rescue_share, reason, asks=True)

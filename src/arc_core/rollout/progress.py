@@ -44,6 +44,8 @@ _DOUBT = 4.0
 """Healthy calls that are added to those seen in shadow, before they say how often calls fail."""
 _USUAL_RATE = 0.2
 """Failure rate of matching calls where nothing is known about it."""
+_SURE = 10
+"""Calls that all had the failure, from which on it is taken to be one of every matching call."""
 _TELLING = 20
 """Calls without the fix that say how often they fail."""
 
@@ -66,7 +68,9 @@ class Progress:
     unit: str = CALL
     """What is assigned to an arm as a whole, and counts once: a call or a run."""
     deterministic: bool = False
-    """Whether every matching call that was recorded failed."""
+    """Whether every matching call failed that was recorded, or seen in shadow."""
+    alike: int = 0
+    """Such calls; 0 once one of them had nothing wrong."""
     immediate: bool = False
     """Whether the failure is the provider's refusal of a request: the same call can be tried again
     at once."""
@@ -117,20 +121,19 @@ class Progress:
     """Why the canary cannot begin although the pattern is ready for it."""
 
     @classmethod
-    def of_evidence(cls, evidence: dict[str, Any], *, sure_after: int = 10) -> Progress:
+    def of_evidence(cls, evidence: dict[str, Any]) -> Progress:
         """Begin with what came with a pattern: the `signature` and `kind` of the failure, and
-        `failed` of `matching` calls.
-
-        A failure is sure if all of at least `sure_after` recorded calls had it.
-        """
+        `failed` of `matching` calls."""
         matching, failed = evidence.get("matching") or 0, evidence.get("failed") or 0
         by_people = evidence.get("kind") == FAILURE
+        # that nobody praises is no proof that all are bad
+        alike = 0 if by_people or matching > failed else failed
         return cls(
             signature=evidence.get("signature") or "",
             rate=_inside(failed / matching) if matching else _USUAL_RATE,
             by_people=by_people,
-            # that nobody praises is no proof that all are bad
-            deterministic=matching >= sure_after and matching == failed and not by_people,
+            deterministic=alike >= _SURE,
+            alike=alike,
             unit=_unit(evidence),
             immediate=evidence.get("kind") == INVALID_REQUEST,
         )
@@ -248,6 +251,9 @@ class Progress:
         if self.stage == State.SHADOW.value:
             self.failed += bad[TARGET]
             self.watched_rate = self.failed / (self.calls + _DOUBT)
+            if self.alike and bad[ANY] == bad[TARGET]:
+                self.alike = self.alike + 1 if bad[TARGET] else 0
+                self.deterministic = self.alike >= _SURE
         if self.fall is not None:
             self.fall.observe(failed=bad[TARGET])
         if self.rise is not None:

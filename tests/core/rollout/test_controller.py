@@ -86,6 +86,35 @@ def test_a_pattern_that_matches_healthy_calls_after_all_is_given_up(world: Make)
     assert ends.count(State.INCONCLUSIVE) >= 7
 
 
+def test_calls_in_shadow_show_that_a_failure_is_sure(world: Make) -> None:
+    """Six recorded calls are too few to say so; with four more that fail they are enough."""
+    each = world()
+    each.learned(failed=6, matching=6)
+    for _ in range(3):
+        each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.SHADOW
+    each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert (each.state(), each.share()) == (State.CANARY, pytest.approx(0.5))
+
+
+def test_a_healthy_call_in_shadow_shows_that_it_is_not_sure(world: Make) -> None:
+    """Then the shadow lasts until it is known how often calls fail; an overload says nothing."""
+    each = world()
+    each.learned(failed=6, matching=6)
+    for provider in (Provider(target=lambda treated: 0.0, other=lambda treated: 1.0), cured(0.0)):
+        each.call(provider)
+    for _ in range(10):
+        each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.SHADOW
+    for _ in range(8):
+        each.call(cured(1.0))
+    each.controller.run(PROJECT)
+    assert each.state() is State.CANARY
+
+
 @pytest.mark.parametrize("rate", [1.0, 0.3])
 def test_a_fix_that_cures_no_longer_is_withdrawn(world: Make, rate: float) -> None:
     """The provider has a new rule, for which there is room then."""

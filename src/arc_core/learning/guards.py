@@ -109,12 +109,16 @@ def _shape(path: str, argument: Any) -> list[Condition]:
 
 
 def _elements(path: str, argument: Any) -> list[Condition]:
+    """Ask for an element that is meant and has something to repair, both of the same one."""
     where = argument.get("where") if isinstance(argument, dict) else None
-    if where is None:
-        fix = argument.get("fix") if isinstance(argument, dict) else None
-        inner = [guard for one in guards(fix or {}) for guard in one[:1]]
-        where = {key: value for one in inner for key, value in one.items()}
-    return [{path: {"any": where}}] if where else _there(path, argument)
+    fix = argument.get("fix") if isinstance(argument, dict) else None
+    inner = [guard for one in guards(fix or {}) for guard in one[:1]]
+    broken = {key: asked for one in inner for key, asked in one.items()}
+    for key in where or ():
+        # that something is there follows from what it must be
+        broken = {one: asked for one, asked in broken.items() if not key.startswith(one)}
+    found = [{**broken, **(where or {})}, where]
+    return [{path: {"any": asked}} for asked in found if asked] or _there(path, argument)
 
 
 def _replace(path: str, argument: Any) -> list[Condition]:

@@ -13,7 +13,7 @@ class RolloutSettings:
     """Shares of a canary, one after the other; the last one also where all recorded calls failed,
     as nothing is lost there."""
     shadow_calls: int = 20
-    """Calls to be matched before a canary, unless ten, with those that were recorded, all failed."""
+    """Calls to be matched before a canary, unless all of ten failed, recorded ones among them."""
     rescue_share: float = 0.5
     """Share of the failed calls that are sent again with the fix; the others are as they were."""
     rescued: float = 100.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterator, List, NamedTuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional
 
 from arc_protocol.cures.places import hits
-from arc_protocol.cures.view import Cure, View, strong, weak
+from arc_protocol.cures.view import Cure, Fix, View, strong, weak
+from arc_protocol.patterns.conditions import compile_condition
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from arc_protocol.patterns.values import MAPPING
 
@@ -99,7 +100,25 @@ def schema_repairs(view: View) -> Iterator[Cure]:
         for rule in _RULES:
             said = view.says(rule.words)
             if said and any(map(rule.test, schemas)):
-                yield strong({path: rule.repair}, f'"{said[0]}", and the schemas show it')
+                because = f'"{said[0]}", and the schemas show it'
+                yield strong(_of_strict(view, path, rule) or {path: rule.repair}, because)
+
+
+def _of_strict(view: View, path: str, rule: _Rule) -> Optional[Fix]:
+    """Repair the schemas of tools that ask for strict mode, if it is what only that demands."""
+    tools, found, inner = path.partition("[*].")
+    if not found or "[" in inner or rule.repair != {"repair": "strict_schema"}:
+        return None
+    parent, dot, _ = inner.rpartition(".")
+    where = {f"{parent}{dot}strict": True}
+    strict = compile_condition(where, "where").check
+    listed = [
+        tool for one in hits(tools, view.request) for tool in one if isinstance(tool, MAPPING)
+    ]
+    broken = [tool for tool in listed if any(map(rule.test, hits(inner, tool)))]
+    if not any(strict(tool, tool) for tool in broken):
+        return None
+    return {tools: {"each": {"where": where, "fix": {inner: rule.repair}}}}
 
 
 _KEYWORDS = [

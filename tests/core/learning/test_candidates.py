@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from arc_core.learning import Candidate, Example, learn, trial
+from arc_core.learning.trial import tries
 from arc_protocol.cures import ErrorFacts, propose
 from arc_protocol.patterns.structure import STRUCTURAL_TESTS
 from core.learning.worlds import Request, Rule, World
@@ -193,6 +194,35 @@ def test_what_other_models_take_is_not_the_first_fix_to_try() -> None:
         "Bad request.",
     )
     assert found["fix"] == {"presence_penalty": None}
+
+
+def _tool(name: str, **asked: Any) -> Request:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    return {"type": "function", "function": {"name": name, "parameters": schema, **asked}}
+
+
+def test_what_strict_mode_demands_is_asked_of_strict_tools() -> None:
+    """A tool beside a strict one may be as open as it likes, and nothing is changed in it."""
+    closed = _tool("closed", strict=True)
+    closed["function"]["parameters"] = {
+        **closed["function"]["parameters"],
+        "additionalProperties": False,
+    }
+    found = first_of(
+        [
+            {"model": "k-4", "tools": [_tool("one", strict=True)]},
+            {"model": "k-4", "tools": [_tool("one", strict=True), _tool("open")]},
+        ],
+        [*PLAIN, {"model": "k-4", "tools": [closed, _tool("open")]}],
+        "Invalid schema for function 'one': In context=(), 'additionalProperties' is required to "
+        "be supplied and to be false.",
+    )
+    strict = {"function.parameters": {"is": "strict_schema_incomplete"}, "function.strict": True}
+    assert found["pattern"] == {"tools": {"any": strict}, "model": "k-4"}
+    mixed = {"model": "k-4", "messages": [], "tools": [_tool("one", strict=True), _tool("open")]}
+    ((_, fixed),) = tries(found, [Example(mixed, "app")])
+    assert fixed["tools"][0]["function"]["parameters"]["additionalProperties"] is False
+    assert fixed["tools"][1] == _tool("open")
 
 
 def test_what_is_refused_together_is_asked_for_together() -> None:

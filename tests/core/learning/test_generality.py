@@ -64,6 +64,13 @@ def test_a_fix_tells_when_it_has_something_to_do() -> None:
     assert guards({"messages": {"repair": "consecutive_roles"}}) == [
         [{"messages": {"is": "consecutive_same_role"}}]
     ]
+    repair = {"parameters": {"repair": "strict_schema"}}
+    both = {"parameters": {"is": "strict_schema_incomplete"}, "strict": True}
+    of_one = {"where": {"strict": True}, "fix": repair}
+    assert guards({"tools": {"each": of_one}})[0][0] == {"tools": {"any": both}}
+    without = {"where": {"f.properties": {"==": {}}}, "fix": {"f": None}}
+    asked = {"tools": {"any": {"f.properties": {"==": {}}}}}
+    assert guards({"tools": {"each": without}})[0][0] == asked
 
 
 def test_tails_are_exact() -> None:

@@ -99,7 +99,15 @@ def restore(recorded: Any) -> Any:
 
 def _masked(value: Any, key: str, free: int) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(each, name, free) for name, each in value.items()}
+        masked = {name: _masked(each, name, free) for name, each in value.items()}
+        properties, required = value.get("properties"), value.get("required")
+        if isinstance(properties, dict) and isinstance(required, list):
+            # the names stay as keys, and what is required must be found among them
+            masked["required"] = [
+                one if isinstance(one, str) and one in properties else _masked(one, "", free)
+                for one in required
+            ]
+        return masked
     if isinstance(value, list):
         return [_masked(each, key, free) for each in value]
     if not isinstance(value, str) or value.isspace() or not value:

@@ -19,6 +19,9 @@ READS_WORDS = {
 }
 """Cases whose condition is about the very characters of a text."""
 
+LOOKS_FOR_A_WORD = "openai-chat-json-mode-without-word-json"
+"""Its word is in what the application wrote, which stays at home."""
+
 SETS = {entry["id"]: PatternSet([pattern_of(entry)]) for entry in ENTRIES}
 
 
@@ -42,6 +45,30 @@ def test_patterns_find_in_a_recorded_request_what_is_in_the_request(entry: Dict[
             assert (expected, found) == (True, False)
         else:
             assert found == expected, other["id"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["id"])
+def test_a_recorded_request_in_order_is_seen_to_be_so(entry: Dict[str, Any]) -> None:
+    """What a pattern has put right is none of its business, recorded or not."""
+    request = expanded(CASES[entry["id"]]["trigger"]["params"])
+    scope = entry["provider"], entry["operation"]
+    decision = SETS[entry["id"]].decide(*scope, request)
+    assert decision
+    for fixed in (decision.body, recorded(decision.body)):
+        again = SETS[entry["id"]].decide(*scope, fixed)
+        hidden = entry["id"] == LOOKS_FOR_A_WORD and fixed is not decision.body
+        assert bool(again and again.matched) == hidden
+
+
+def test_names_of_required_properties_stay_readable() -> None:
+    """A complete schema must not look incomplete; a name that is none may be somebody's words."""
+    schema = {"properties": {"city": {}, "required": {}}, "required": ["city", "secret", 1]}
+    tools = [{"type": "function", "function": {"name": "find", "parameters": schema}}]
+    kept = record({"tools": tools})["tools"][0]["function"]["parameters"]
+    assert kept["properties"] == schema["properties"]
+    city, secret, number = kept["required"]
+    assert (city, number) == ("city", 1)
+    assert "secret" not in secret
 
 
 def test_nothing_that_people_wrote_is_recorded() -> None:

@@ -17,11 +17,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter, process_time
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, NamedTuple
 
 import openai
 
 from arc_simulator.launch import launch
+from benchmarks.by_hand import match_copy_append, match_copy_append_async
 from runtime import Arc
 from simulator_client import Simulator, Space
 
@@ -67,20 +68,22 @@ def main() -> None:
 
 
 def _compare(name: str, endpoint: str, run: Callable[[], Any], *, rounds: int = ROUNDS) -> None:
-    ways: Dict[str, Optional[str]] = {
-        "without": None,
-        "without, again: the noise": None,
-        "with Arc, no telemetry sent": "",
-        "with Arc and a receiver": endpoint,
+    ways: Dict[str, Callable[[], ContextManager[Callable[[], bool]]]] = {
+        "without": _nothing,
+        "without, again: the noise": _nothing,
+        "match, copy, append by hand": _by_hand,
+        "with Arc, no telemetry sent": lambda: _arc(""),
+        "with Arc and a receiver": lambda: _arc(endpoint),
     }
     taken: Dict[str, List[Run]] = {way: [] for way in ways}
     run()
     for n in range(rounds):
         # each way comes first as often as last: what a round leaves behind burdens the next one
         order = list(ways.items())
-        order = order[n % 4 :] + order[: n % 4]
-        for way, told in order if n % 2 else reversed(order):
-            taken[way].append(_time(run, told))
+        order = order[n % len(order) :] + order[: n % len(order)]
+        for way, prepared in order if n % 2 else reversed(order):
+            with prepared() as flush:
+                taken[way].append(_measure(run, flush))
     base = taken["without"]
     seconds = statistics.median(each.seconds for each in base)
     cpu = statistics.median(each.cpu_s / each.seconds for each in base)
@@ -96,13 +99,29 @@ def _ratio(base: List[Run], runs: List[Run], at: int) -> str:
     return f"{of_medians:8.3f} ({of_pairs:.3f})"
 
 
-def _time(run: Callable[[], Any], endpoint: Optional[str]) -> Run:
-    if endpoint is None:
-        return _measure(run, lambda: True)
+@contextmanager
+def _nothing() -> Iterator[Callable[[], bool]]:
+    yield lambda: True
+
+
+@contextmanager
+def _by_hand() -> Iterator[Callable[[], bool]]:
+    sync, asynchronous = openai.OpenAI.request, openai.AsyncOpenAI.request
+    openai.OpenAI.request = match_copy_append(sync)  # type: ignore[method-assign]
+    openai.AsyncOpenAI.request = match_copy_append_async(asynchronous)  # type: ignore[method-assign]
+    try:
+        yield lambda: True
+    finally:
+        openai.OpenAI.request = sync  # type: ignore[method-assign]
+        openai.AsyncOpenAI.request = asynchronous  # type: ignore[method-assign]
+
+
+@contextmanager
+def _arc(endpoint: str) -> Iterator[Callable[[], bool]]:
     arc = Arc(endpoint=endpoint, metrics_port=0, log_level="WARNING")
     try:
         _warm_up(arc)
-        return _measure(run, lambda: arc.flush(30))
+        yield lambda: arc.flush(30)
     finally:
         arc.shutdown()
 

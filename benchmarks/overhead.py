@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import time
-from collections import deque
 from typing import Any, Callable
 
 import openai
@@ -14,6 +12,7 @@ from openai import _base_client
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from benchmarks import stub
+from benchmarks.by_hand import match_copy_append
 from benchmarks.paired import Difference, compare
 from runtime import Arc
 from telemetry.receiver import Receiver
@@ -36,7 +35,7 @@ def main() -> None:
 
         measure("no-op wrapper", _no_op(original), risky)
         measure("no-op wrapt wrapper", wrapt.FunctionWrapper(original, _pass_on), risky)
-        measure("hand-rolled match, copy, append", _by_hand(original), risky)
+        measure("hand-rolled match, copy, append", match_copy_append(original), risky)
         measure("Arc: nothing matches", arced, safe)
         measure("Arc: match and fix", arced, risky)
         measure("Arc: stream of 50 chunks", arced, safe, stream=True)
@@ -89,21 +88,6 @@ def _no_op(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _pass_on(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
     return wrapped(*args, **kwargs)
-
-
-def _by_hand(original: Callable[..., Any]) -> Callable[..., Any]:
-    records: deque[Any] = deque(maxlen=10_000)
-
-    def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-        body = options.json_data
-        if body.get("model") == "gpt-4.1" and body.get("temperature", 0) > 0.9:
-            options = copy.copy(options)
-            options.__dict__["json_data"] = {**body, "temperature": 0.7}
-        reply = original(client, cast_to, options, **kwargs)
-        records.append((body, options.json_data, reply))
-        return reply
-
-    return request
 
 
 def _print(name: str, result: Difference) -> None:

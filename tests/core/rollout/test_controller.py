@@ -183,6 +183,29 @@ def test_a_fix_that_makes_calls_slow_is_rolled_back(world: Make) -> None:
     assert "slow" in each.registry.history(PROJECT, "fix")[-1].reason
 
 
+@pytest.mark.parametrize(
+    ("with_fix", "reason"),
+    [
+        # twice as many, which cost less, as the cache held them all
+        pytest.param((2000, 5, 2000), "many tokens", id="tokens"),
+        # as many, but the beginning of the prompt is no longer what the cache holds
+        pytest.param((1000, 5, 0), "cost much", id="cost"),
+    ],
+)
+def test_a_fix_that_makes_calls_dear_is_rolled_back(
+    with_fix: tuple[int, int, int], reason: str, world: Make
+) -> None:
+    dear = Provider(
+        target=lambda treated: 0.05 * (not treated),
+        tokens=lambda treated: with_fix if treated else (1000, 5, 800),
+    )
+    each = world(settings=RolloutSettings(ramp=(0.5,)))
+    each.learned(failed=5, matching=100)
+    each.run_until(dear, *ENDS, at_most=1000)
+    assert each.state() is State.ROLLED_BACK
+    assert reason in each.registry.history(PROJECT, "fix")[-1].reason
+
+
 def test_a_fix_that_is_no_longer_needed_rests_and_comes_back(world: Make) -> None:
     """The provider takes its rule back, and makes it again: dormant, then in force at once."""
     each = world(settings=RolloutSettings(holdback=0.2))

@@ -37,6 +37,8 @@ class Provider:
     """Any other failure, of the calls that this one spares."""
     duration_ms: Callable[[bool], float] = lambda treated: 100.0
     """Of healthy calls."""
+    tokens: Callable[[bool], tuple[int, int, int]] = lambda treated: (10, 5, 0)
+    """Read, written, and of those read the ones from the cache; of healthy calls."""
     again: Chance | None = None
     """A failed call fails again when it is sent once more; as `target` if it is not given."""
     rated: float = 0.0
@@ -200,6 +202,7 @@ class World:
             arm, probability = "shadow", 0.0
         number = next(self.numbers)
         us = int(self.now.timestamp() * 1e6)
+        read, written, cached = (0, 0, 0) if signature else provider.tokens(treated)
         self.calls.rows.append(
             {
                 "start_time": us,
@@ -222,9 +225,9 @@ class World:
                 "rollout_arm": arm,
                 "rollout_probability": probability,
                 "duration_ms": 5.0 if signature else provider.duration_ms(treated),
-                "input_tokens": 10,
-                "output_tokens": 5,
-                "cached_tokens": None,
+                "input_tokens": read,
+                "output_tokens": written,
+                "cached_tokens": cached,
             }
         )
         if not signature and self.draw.random() < provider.rated:

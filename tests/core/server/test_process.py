@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 from pathlib import Path
 
 import grpc
 import pytest
 
+from arc_core.storage import open_call_store
+from core.call_records import DAY, NOW, batch, record
 from core.core_process import CoreProcess, core, run
 from core.otlp import exporter, request
 from core.server.rest import calls, get
@@ -143,3 +146,16 @@ def test_told_twice_it_ends_at_once(tmp_path: Path, signal_count: int) -> None:
         for _ in range(signal_count):
             process.process.terminate()
         process.process.wait(10)
+
+
+def test_calls_that_are_too_old_go(tmp_path: Path) -> None:
+    """As the option says, without anybody asking for it; younger ones stay."""
+    store = open_call_store(None, tmp_path)
+    for age in (0, 6, 9, 40):
+        store.insert(batch(record(received_at=NOW - age * DAY)), token=f"day-{age}")
+    store.close()
+    with core(tmp_path, "--retention-days", "7") as process:
+        until = time.monotonic() + 20
+        while (there := get(process, "/api/v1/info")["store"]["calls"]) != 2:
+            assert time.monotonic() < until, f"{there} calls are there"
+            time.sleep(0.05)

@@ -145,7 +145,7 @@ ALTER TABLE {{database}}.calls MATERIALIZE INDEX by_trace_id, MATERIALIZE INDEX 
 
 MIGRATIONS: tuple[str, ...] = (
     *(_CREATE, _ADD_LEARNING, _ADD_HEALING, _SET, _ADD_UNITS),
-    *(_ADD_FEEDBACK, _ADD_TURNS, _SPLIT_INDEX, _SET),
+    *(_ADD_FEEDBACK, _ADD_TURNS, _SPLIT_INDEX, _SET, _SET),
 )
 """Statements for each version of the schema. Each can be repeated, and the first makes tables with
 all of today's columns, so later ones add theirs with IF NOT EXISTS. `{database}` and `{settings}`

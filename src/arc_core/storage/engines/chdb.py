@@ -75,9 +75,11 @@ class ChdbEngine:
     # The engine shares its core with the collector, so it shall not write each call again and
     # again: it merges more parts at a time, and none into more than 200 MB, which is 350,000 calls
     # with what was said. That makes some 30 parts of ten million calls; a day may have 2,000.
+    # A part as large as one insert is one file instead of two for each column.
     table_settings = (
         ", max_suspicious_broken_parts = 0, merge_selector_base = 10"
         ", max_bytes_to_merge_at_max_space_in_pool = 200000000, parts_to_delay_insert = 2000"
+        ", min_bytes_for_wide_part = 40000000"
     )
 
     def __init__(self, path: Path, lock: FolderLock, memory_limit_mb: int) -> None:

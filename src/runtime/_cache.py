@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Optional
 
@@ -14,6 +15,11 @@ def folder(cache_dir: Optional[str]) -> Path:
     """Return the folder that the setting `cache_dir` names, or the platform's own."""
     if cache_dir:
         return Path(os.path.expanduser(cache_dir))
+    if sys.platform == "linux":
+        # what platformdirs says too, which knows what to do without a home but takes 0.4 MiB
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        if os.path.isabs(base):
+            return Path(base) / "arc-runtime"
     from platformdirs import user_cache_path
 
     return user_cache_path("arc-runtime", appauthor=False)

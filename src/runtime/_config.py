@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import logging
 import os
@@ -11,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from arc_protocol.patterns.policy import parse_policy
-from arc_protocol.wire import signatures
 from runtime import _endpoint
 from runtime.errors import SettingError
 
@@ -65,6 +62,8 @@ def _mode(value: Any) -> str:
 
 
 def _policy(value: Any) -> str:
+    from arc_protocol.patterns.policy import parse_policy  # the default needs no reading
+
     try:
         return parse_policy(value).text
     except ValueError as problem:
@@ -78,6 +77,8 @@ def _address(value: Any) -> str:
 
 
 def _public_key(value: Any) -> str:
+    from arc_protocol.wire import signatures
+
     text = _text(value)
     try:
         signatures.read_key(text)
@@ -326,6 +327,8 @@ def _warn_of_unknown(file: Mapping[str, Any], where: str) -> None:
         if any(setting.name == key for setting in SETTINGS):
             _logger.warning("%s: %s is a secret; give it as an environment variable.", where, key)
             continue
+        import difflib  # a fifth of a megabyte that right settings do not need
+
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
         _logger.warning("%s: [tool.arc] has no setting %r: %s", where, key, hint)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Optional
 
-HEAVY = ("grpc", "google.protobuf", "prometheus_client", "re2", "jsonpatch", "openai")
+import platformdirs
+import pytest
+
+from runtime import _cache
+
+HEAVY = ("grpc", "google.protobuf", "prometheus_client", "re2", "jsonpatch", "openai", "difflib")
 
 PROGRAM = """
 import sys
@@ -24,3 +31,18 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split("\n")[:3] == ["[]", "0.7", "False"]
+
+
+@pytest.mark.parametrize("named", [None, "", "/somewhere/else", "not/absolute"])
+@pytest.mark.parametrize("home", [None, "/at/home", "not/absolute"])
+def test_cache_folder_is_the_platforms_own(
+    monkeypatch: pytest.MonkeyPatch, named: Optional[str], home: Optional[str]
+) -> None:
+    """Where Arc answers without `platformdirs`, the answer is the same."""
+    for variable, value in (("XDG_CACHE_HOME", named), ("HOME", home)):
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    expected: Path = platformdirs.user_cache_path("arc-runtime", appauthor=False)
+    assert _cache.folder(None) == expected

@@ -5,7 +5,6 @@ An operator compiles its argument to a check.
 
 from __future__ import annotations
 
-import difflib
 import operator as compare
 from functools import partial
 from typing import (
@@ -59,6 +58,8 @@ def operator(
 def compile_operator(name: str, argument: object, where: str) -> Check:
     """Compile one operator, refusing names that do not exist."""
     if name not in OPERATORS:
+        import difflib  # a fifth of a megabyte that right patterns do not need
+
         near = difflib.get_close_matches(name, OPERATORS, n=1, cutoff=0.5)
         hint = f"did you mean {show(near[0])}?" if near else f"known: {', '.join(OPERATORS)}."
         raise PatternError(

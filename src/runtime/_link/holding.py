@@ -7,7 +7,6 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns import Origin, Pattern
-from arc_protocol.patterns.policy import refusal
 from arc_protocol.wire import digests
 
 MAX_ENTRIES = 20_000
@@ -182,6 +181,8 @@ def _judge(entry: Entry, policy: str) -> Union[Held, Refused]:
 
 
 def _parse(entry: Entry, policy: str) -> Pattern:
+    from arc_protocol.patterns.policy import refusal  # not before there is a pattern to judge
+
     if len(entry.document) > MAX_DOCUMENT_BYTES:
         raise PatternError(
             f"It has {len(entry.document)} bytes; at most {MAX_DOCUMENT_BYTES} are taken."

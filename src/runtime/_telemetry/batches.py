@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Deque, Optional
 
 from arc_protocol.version import __version__
 from runtime._telemetry.batch import BATCH_LIMIT, SPANS_LIMIT, Batch
@@ -37,15 +37,16 @@ class Batches:
         self._resource = _field(1, resource)
         self._drops = drops
         self._limit = limit
-        self._open: List[bytes] = []
-        self._open_bytes = 0
+        # One piece of memory goes back to the system; hundreds of small ones stay with the process.
+        self._open = bytearray()
+        self._open_spans = 0
         self._closed: Deque[Batch] = deque()
         self._closed_bytes = 0
 
     @property
     def spans(self) -> int:
         """How many spans are held in memory."""
-        return len(self._open) + sum(batch.spans for batch in self._closed)
+        return self._open_spans + sum(batch.spans for batch in self._closed)
 
     @property
     def kept(self) -> int:
@@ -71,11 +72,12 @@ class Batches:
         if size > BATCH_LIMIT:
             self._drops("too_large", 1)
             return
-        if self._open_bytes + size > BATCH_LIMIT or len(self._open) >= SPANS_LIMIT:
+        if len(self._open) + size > BATCH_LIMIT or self._open_spans >= SPANS_LIMIT:
             self._close()
-        self._open.append(encoded)
-        self._open_bytes += size
-        while self._open_bytes + self._closed_bytes > self._limit and self._closed:
+        self._open += _head(2, size)
+        self._open += encoded
+        self._open_spans += 1
+        while len(self._open) + self._closed_bytes > self._limit and self._closed:
             oldest = self._pop()
             if self._spool is None or not self._spool.write(oldest):
                 self._drops("buffer_full", oldest.spans)
@@ -136,13 +138,13 @@ class Batches:
         The fields of `ExportTraceServiceRequest`: 1 resource_spans, therein 1 resource and 2
         scope_spans, therein 1 scope and 2 spans.
         """
-        spans, self._open, self._open_bytes = self._open, [], 0
-        pieces = [_scope()]
-        for span in spans:
-            pieces += (_head(2, len(span)), span)
-        pieces = [self._resource, _head(2, sum(map(len, pieces))), *pieces]
-        payload = b"".join([_head(1, sum(map(len, pieces))), *pieces])
-        self._closed.append(Batch(payload, len(spans)))
+        spans, self._open = self._open, bytearray()
+        count, self._open_spans = self._open_spans, 0
+        scope = _scope()
+        head = _head(2, len(scope) + len(spans))
+        size = len(self._resource) + len(head) + len(scope) + len(spans)
+        payload = b"".join([_head(1, size), self._resource, head, scope, spans])
+        self._closed.append(Batch(payload, count))
         self._closed_bytes += len(payload)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import inspect
 
 import openai
@@ -17,7 +19,14 @@ PARSE = hasattr(_COMPLETIONS, "parse")
 STREAM_HELPER = hasattr(_COMPLETIONS, "stream")
 BETA_CHAT = hasattr(_BETA, "chat")
 """`parse` and `stream` where they were before they were part of `chat.completions`."""
-RESPONSES = hasattr(openai.resources, "Responses")
+RESPONSES = importlib.util.find_spec("openai.resources.responses") is not None
+STREAMED_RETRIEVE = (
+    RESPONSES
+    and "stream"
+    in inspect.signature(
+        importlib.import_module("openai.resources.responses").Responses.retrieve
+    ).parameters
+)
 SPEECH = hasattr(openai.resources.audio, "Speech")
 RETRY_COUNT = "x-stainless-retry-count" in inspect.getsource(_base_client)
 """The SDK says in its requests how often it has tried before."""

@@ -27,6 +27,7 @@ REQUEST_STREAM = "gen_ai.request.stream"
 
 RESPONSE_ID = "gen_ai.response.id"
 RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_STATUS = "gen_ai.response.status"
 RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons"
 RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 

@@ -43,6 +43,8 @@ class Endpoint:
     path: str
     reply: Callable[[Call], Reply]
     """Makes the whole reply; raises Refusal for a bad request."""
+    acknowledge: Callable[[Call, dict[str, Any]], dict[str, Any]] = lambda call, reply: reply
+    """Makes of a whole reply what is answered at once; the rest can be retrieved."""
     events: Callable[[Call, dict[str, Any]], list[bytes]] | None = None
     """Cuts a whole reply into the events of a stream."""
     error_event: Callable[[Any], bytes] | None = None

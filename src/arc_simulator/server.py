@@ -123,7 +123,9 @@ class _Exchange:
         overlay(reply, outcome.response)
         if self._endpoint.is_stored(call):
             space.store(reply)
-        if body.get("stream") is not True or self._endpoint.events is None:
+        streams = body.get("stream") is True or request.query_params.get("stream") == "true"
+        if not streams or self._endpoint.events is None:
+            reply = self._endpoint.acknowledge(call, reply)
             return reply_answer(self._endpoint, reply, headers, outcome)
         return stream_answer(
             self._endpoint,

@@ -42,6 +42,11 @@ class Api(NamedTuple):
     reader: Reader
     history: str = "messages"
     """Parameter that holds the list which applications keep appending to."""
+    fetches: Optional[Mapping[str, Any]] = None
+    """Of a call that only fetches what another has generated, and so has no body: what it asks for.
+
+    There is nothing to match, to fix or to heal, and what is wrong with it was told with the other.
+    """
 
 
 class Server(NamedTuple):

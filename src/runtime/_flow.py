@@ -113,8 +113,10 @@ class Exchange:
         self.started_at = self.sent_at = started_at
         self.patterns = patterns = interception.patterns()
         self.enforced = interception.enforcing
-        self.decision = decision = patterns.decide(
-            server.provider, api.operation, body, interception.run
+        self.decision = decision = (
+            patterns.decide(server.provider, api.operation, body, interception.run)
+            if api.fetches is None
+            else None
         )
         self.sent = body if decision is None or not self.enforced else decision.body
         history = body.get(api.history)

@@ -109,6 +109,20 @@ def test_background_response_is_followed_to_its_failure(
     assert failed.status.code == failed.status.STATUS_CODE_UNSET
 
 
+def test_what_is_wrong_with_a_response_is_said_once(
+    arc: Arc, receiver: Receiver, client: openai.OpenAI
+) -> None:
+    """However often it is fetched."""
+    made = create(client, max_output_tokens=2)
+    assert client.responses.retrieve(made.id).status == "incomplete"
+    assert arc.flush(10)
+    created, fetched = map(values, receiver.spans)
+    assert created["gen_ai.response.finish_reasons"] == ["length"]
+    assert fetched["gen_ai.response.finish_reasons"] == ["length"]
+    assert "arc.failure.kinds" in created
+    assert "arc.failure.kinds" not in fetched
+
+
 def test_response_that_cannot_be_fetched_is_an_error(
     start: Any, receiver: Receiver, client: openai.OpenAI, space: Any
 ) -> None:

@@ -141,6 +141,20 @@ def test_response_has_text_and_can_be_retrieved(ask: Any, space: Space) -> None:
     assert ask(lambda client: client.responses.retrieve(made.id)) == made
 
 
+def test_background_response_is_queued_and_retrieved_later(
+    client: openai.OpenAI, space: Space
+) -> None:
+    """What is answered at once has no output; a rule about fetching changes no stored response."""
+    soft = {"kind": "soft", "response": {"status": "in_progress", "output": []}}
+    slow = {"id": "slow", "endpoint": "openai.responses.retrieve", "outcome": soft, "times": 1}
+    space.rules([slow])
+    made = client.responses.create(model="gpt-4o", input="hi", background=True)
+    assert (made.status, made.output, made.usage) == ("queued", [], None)
+    first, second = (client.responses.retrieve(made.id) for _ in range(2))
+    assert (first.status, first.output) == ("in_progress", [])
+    assert (second.status, second.output_text) == ("completed", "Hello! How can I help you today?")
+
+
 def test_response_that_is_not_stored_cannot_be_retrieved(client: openai.OpenAI) -> None:
     """`store=False` keeps nothing."""
     made = client.responses.create(model="gpt-4o", input="hi", store=False)

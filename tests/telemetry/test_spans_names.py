@@ -15,6 +15,7 @@ NAMES = {
 NEWER = {
     "gen_ai.request.previous_response.id",
     "gen_ai.request.reasoning.level",
+    "gen_ai.response.status",
     "gen_ai.usage.audio.input_tokens",
     "gen_ai.usage.audio.output_tokens",
     "gen_ai.usage.cache_write.input_tokens",

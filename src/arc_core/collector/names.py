@@ -158,6 +158,7 @@ OPERATIONS = {
 NO_CALLS = frozenset(
     (
         *("create_agent", "invoke_agent", "invoke_workflow", "execute_tool", "retrieval"),
+        "fetch_response",
         *("CHAIN", "AGENT", "TOOL", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"),
         *("DECISION", "UNKNOWN", "rerank"),
     )

@@ -28,8 +28,9 @@ class Failures:
             description.attributes[semconv.ARC_FAILURE_KINDS] = found
 
     def _kinds(self, description: Description) -> List[str]:
-        if description.call.abandoned:
-            return []  # what came of it is not the model's last word
+        call = description.call
+        if call.abandoned or call.api.fetches is not None:
+            return []  # what came of it is not the model's last word, or not its first
         exchange = read(description.attributes, description.content)
         if exchange is None:
             return []

@@ -230,7 +230,8 @@ class Pipeline:
         if self._exporter is not None:
             capture = self._captures_content
             span = spans.encode(description, capture_content=capture, ids=ids)
-            self._judgements.remember(description.attributes.get(semconv.RESPONSE_ID), span)
+            if call.api.fetches is None:
+                self._judgements.remember(description.attributes.get(semconv.RESPONSE_ID), span)
             self._exporter.add(span)
 
     def _judge(self, feedback: Feedback) -> None:

@@ -36,14 +36,15 @@ def encode(
     else:
         trace_id, span_id = ids[0].to_bytes(16, "big"), ids[1].to_bytes(8, "big")
     attributes = description.all_attributes(capture_content=capture_content)
-    # for Core to learn from, not for the application's own tracer provider
-    recorded = changes.recorded(call.body)
-    if recorded is not None:
-        attributes[semconv.ARC_REQUEST] = recorded
-    if parent is not None or semconv.ARC_SESSION in attributes:  # part of a run
-        added = turn(description.content)
-        if added is not None:
-            attributes[semconv.ARC_TURN] = added.to_json()
+    if call.api.fetches is None:
+        # for Core to learn from, not for the application's own tracer provider
+        recorded = changes.recorded(call.body)
+        if recorded is not None:
+            attributes[semconv.ARC_REQUEST] = recorded
+        if parent is not None or semconv.ARC_SESSION in attributes:  # part of a run
+            added = turn(description.content)
+            if added is not None:
+                attributes[semconv.ARC_TURN] = added.to_json()
     span = Span(
         trace_id=trace_id,
         span_id=span_id,

@@ -184,9 +184,11 @@ class StainlessSeam:
             return None, args, kwargs
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            body = options.json_data
             api = self._api(options.method, options.url)
-            if api is None or not isinstance(body, dict):
+            if api is None:
+                return None, args, kwargs
+            body = options.json_data if api.fetches is None else api.fetches
+            if not isinstance(body, dict):
                 return None, args, kwargs
             if options.extra_json:
                 body = {**body, **options.extra_json}
@@ -216,7 +218,9 @@ class StainlessSeam:
         """Return what to send instead of a request that failed; nearly always nothing."""
         healer = self._interception.healer
         body: Optional[Mapping[str, Any]]
-        body = None if healer is None else healer.repair(exchange, error)
+        if healer is None or exchange.api.fetches is not None:
+            return None
+        body = healer.repair(exchange, error)
         if body is None:
             return None
         try:
@@ -269,7 +273,8 @@ class StainlessSeam:
             return self._apis[method, url]
         except KeyError:
             api = self._find_api(method.lower(), url)
-            if len(self._apis) < _CACHE_LIMIT:
+            is_one_of_many = api is not None and api.fetches is not None  # each with its own id
+            if len(self._apis) < _CACHE_LIMIT and not is_one_of_many:
                 self._apis[method, url] = api
             return api
 

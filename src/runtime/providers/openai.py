@@ -9,6 +9,7 @@ from runtime._calls import Api, Server
 from runtime._flow import Interception
 from runtime._seam import Seam
 from runtime.providers._openai_chat import ChatReader
+from runtime.providers._openai_fetch import FetchReader
 from runtime.providers._openai_other import (
     CompletionsReader,
     EmbeddingsReader,
@@ -34,6 +35,8 @@ _APIS: Dict[str, Api] = {
     "images/edits": Api("images", "images", ImagesReader()),
 }
 
+_FETCH = FetchReader()
+
 _SERVERS: Tuple[Tuple[str, str], ...] = (
     (".openai.azure.com", "azure.ai.openai"),
     (".azure.com", "azure.ai.openai"),
@@ -53,6 +56,10 @@ _PUBLIC_METHODS = {
     "responses": (
         "openai.resources.responses:Responses.create",
         "openai.resources.responses:AsyncResponses.create",
+    ),
+    "responses.retrieve": (
+        "openai.resources.responses:Responses.retrieve",
+        "openai.resources.responses:AsyncResponses.retrieve",
     ),
     "embeddings": (
         "openai.resources.embeddings:Embeddings.create",
@@ -79,12 +86,15 @@ def intercept(sdk: Any, interception: Interception, seam: Seam) -> StainlessSeam
 
 
 def find_api(method: str, url: str) -> Optional[Api]:
-    """Return the API behind a request's path; None for what only reads or deletes."""
-    if method != "post":
-        return None
+    """Return the API behind a request's path; None for what is no use of a model."""
     segments = [segment for segment in urlsplit(url).path.split("/") if segment]
     if segments[:1] == ["v1"]:
         del segments[0]
+    if method == "get" and len(segments) == 2 and segments[0] == "responses":
+        asked = {"response_id": segments[1]}
+        return Api("responses.retrieve", "fetch_response", _FETCH, fetches=asked)
+    if method != "post":
+        return None
     path = "/".join(segments)
     if path in _APIS:
         return _APIS[path]

@@ -184,6 +184,16 @@ def test_spans_that_are_no_calls_are_ignored_and_not_rejected() -> None:
     assert (len(reading.rows), reading.ignored, reading.rejected.total()) == (1, 3, 0)
 
 
+def test_fetched_response_that_failed_is_no_second_failure() -> None:
+    """The call that generated it has been told of; a fetch that fails itself is no call either."""
+    told = {"gen_ai.operation.name": "fetch_response", "gen_ai.response.id": "resp_1"}
+    failed = span(attributes={**told, "gen_ai.response.finish_reasons": ["error"]})
+    raised = Span.Event(name="exception", attributes=[attribute("exception.type", "NotFound")])
+    missing = span(attributes={**told, "error.type": "NotFound"}, events=[raised])
+    reading = read(request(failed, missing, span()))
+    assert (len(reading.rows), reading.ignored, reading.rejected.total()) == (1, 2, 0)
+
+
 @pytest.mark.parametrize(
     ("bad", "reason", "sentence"),
     [

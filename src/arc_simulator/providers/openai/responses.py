@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -212,7 +213,15 @@ def retrieve(call: Call) -> dict[str, Any]:
     found = call.space.replies.get(id_)
     if found is None:
         raise Refusal(404, error_body(f"Response with id '{id_}' not found."))
-    return found
+    return copy.deepcopy(found)  # a rule may change what is answered, not what is stored
+
+
+def acknowledge(call: Call, whole: dict[str, Any]) -> dict[str, Any]:
+    """Return what is answered at once: all of a response, unless it runs in the background."""
+    if call.body.get("background") is not True:
+        return whole
+    unknown = dict.fromkeys(("completed_at", "error", "incomplete_details", "usage"))
+    return {**whole, **unknown, "status": "queued", "output": []}
 
 
 CREATE = Endpoint(
@@ -220,6 +229,7 @@ CREATE = Endpoint(
     method="POST",
     path="/responses",
     reply=reply,
+    acknowledge=acknowledge,
     events=events,
     error_event=error_event,
     is_stored=lambda call: call.body.get("store") is not False,
@@ -229,5 +239,7 @@ RETRIEVE = Endpoint(
     method="GET",
     path="/responses/{id}",
     reply=retrieve,
+    events=events,
+    error_event=error_event,
     takes_json=False,
 )

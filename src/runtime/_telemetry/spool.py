@@ -13,6 +13,7 @@ from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 
 from runtime import _cache
 from runtime._endpoint import Endpoint
+from runtime._telemetry import forks
 from runtime._telemetry import spool_files as files
 from runtime._telemetry.batch import BATCH_LIMIT, SPANS_LIMIT, Batch
 from runtime._telemetry.spool_files import CorruptFileError, Lock, Name
@@ -135,16 +136,19 @@ class Spool:
 
         None when there is nothing, when another process delivers, or when it is too early. What
         this process has written comes without a pause when it has to be `at_once`; of what others
-        have left, that is one batch for a process which ends soon.
+        have left, that is one batch for a process which ends soon, or all if it has children.
         """
         now = self._clock()
-        hurry = at_once and (self._own or self._looked_at == float("-inf"))
+        children = forks.have_children()
+        if children and not self._lock.held:
+            self._due = min(self._due, self._looked_at + _BUSY_S)
+        hurry = at_once and (self._own or children or self._looked_at == float("-inf"))
         if now < self._due and not hurry:
             return None
         if not self._locked():
             self._due = now + _BUSY_S
             return None
-        if now - self._looked_at > _LOOK_S:
+        if now - self._looked_at > _LOOK_S or (children and not self._queue):
             self._look()
         batch = self._next()
         if batch is None:
@@ -166,6 +170,11 @@ class Spool:
                 self._undeletable.add(name)
         if batch.files:
             self._due = self._clock() + _PACE_S
+
+    def refresh(self) -> None:
+        """Learn what others have delivered, for a process that does not `take`."""
+        if self._own and self._clock() - self._looked_at > _BUSY_S:
+            self._look()
 
     def release(self) -> None:
         """Leave what was taken, and everything else, to whoever comes next."""

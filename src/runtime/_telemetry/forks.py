@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Optional
 
 _FIRST_GOOD = (1, 80)
 """From this version of gRPC on, a child can use it although its parent did; the ones before crash
@@ -23,6 +25,59 @@ _NATIVE = (
 )
 """How the names of gRPC's own threads begin, over its versions."""
 
+_BY_SUBPROCESS = hasattr(os, "fork") and sys.version_info < (3, 10)
+"""Whether `subprocess` forks in earnest, so that gRPC's handlers run in each child of it."""
+_SWITCH = "GRPC_ENABLE_FORK_SUPPORT"
+
+_loading = threading.Lock()
+_used_by: Optional[int] = None
+"""The process in which Arc has used gRPC, which may be a parent of this one."""
+_left_to: Optional[int] = None
+"""The process that has forked children who leave their telemetry to it."""
+
+
+def load() -> None:
+    """Import gRPC; where `subprocess` forks, without its handlers, which end or hang children.
+
+    An application that has imported gRPC itself, or has said what it wants, is left as it is.
+    """
+    global _used_by
+    if _used_by is not None:
+        return
+    _used_by = os.getpid()
+    with _loading:
+        if not _BY_SUBPROCESS or _SWITCH in os.environ or "grpc" in sys.modules:
+            return
+        os.environ[_SWITCH] = "0"
+        try:
+            import grpc
+
+            grpc.insecure_channel("localhost:1").close()  # the first use reads the variable
+        finally:
+            del os.environ[_SWITCH]  # it is not for what this process starts
+
+
+def forbid_grpc() -> bool:
+    """Tell whether this process is a forked child that would wait for ever in gRPC.
+
+    Without gRPC's handlers that is every child of a process which has used it.
+    """
+    return _BY_SUBPROCESS and _used_by is not None and _used_by != os.getpid()
+
+
+def note_children() -> bool:
+    """Take note that this process has just forked; True if its children depend on it now."""
+    global _left_to
+    if _BY_SUBPROCESS and _used_by == os.getpid():
+        _left_to = _used_by
+        return True
+    return False
+
+
+def have_children() -> bool:
+    """Tell whether this process delivers what its forked children leave on disk."""
+    return _left_to is not None and _left_to == os.getpid()
+
 
 def are_survived() -> bool:
     """Tell whether a child made by a fork can use gRPC after this process has.
@@ -32,7 +87,9 @@ def are_survived() -> bool:
     """
     if not hasattr(os, "fork"):
         return True
-    if os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").strip().lower() in ("0", "false", "no"):
+    if _BY_SUBPROCESS:
+        return False
+    if os.environ.get(_SWITCH, "").strip().lower() in ("0", "false", "no"):
         return False
     import importlib.metadata  # 18 ms: not on the caller's thread
 

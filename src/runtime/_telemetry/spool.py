@@ -43,6 +43,7 @@ class Spool:
 
     With `named` false nothing is written before a batch was delivered, now or on an earlier day,
     for which the folder stands: who has no receiver at all finds nothing on the disk.
+    `has_children` tells whether other processes rely on this one to deliver.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class Spool:
         named: bool = True,
         size_limit: int = SIZE_LIMIT,
         first_look_s: float = 0.0,
+        has_children: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._drops = drops
         self._size_limit = size_limit
+        self._has_children = has_children
         self._clock = clock
         self._wall_clock = wall_clock
         self.active = named or folder.is_dir()
@@ -91,7 +94,13 @@ class Spool:
         folder = _cache.folder(cache_dir) / "spool" / _cache.identity(endpoint, api_key)
         # many processes may find that their receiver is back when they are started together
         first_look_s = random.random() * _FIRST_LOOK_S
-        return cls(folder, drops=drops, named=endpoint.explicit, first_look_s=first_look_s)
+        return cls(
+            folder,
+            drops=drops,
+            named=endpoint.explicit,
+            first_look_s=first_look_s,
+            has_children=forks.have_children,
+        )
 
     @property
     def spans(self) -> int:
@@ -139,7 +148,7 @@ class Spool:
         have left, that is one batch for a process which ends soon, or all if it has children.
         """
         now = self._clock()
-        children = forks.have_children()
+        children = self._has_children()
         if children and not self._lock.held:
             self._due = min(self._due, self._looked_at + _BUSY_S)
         hurry = at_once and (self._own or children or self._looked_at == float("-inf"))

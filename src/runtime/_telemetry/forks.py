@@ -32,6 +32,8 @@ _SWITCH = "GRPC_ENABLE_FORK_SUPPORT"
 _loading = threading.Lock()
 _used_by: Optional[int] = None
 """The process in which Arc has used gRPC, which may be a parent of this one."""
+_bare = False
+"""Whether gRPC is here without its handlers, so that no child may use it, whoever asks."""
 _left_to: Optional[int] = None
 """The process that has forked children who leave their telemetry to it."""
 
@@ -41,18 +43,20 @@ def load() -> None:
 
     An application that has imported gRPC itself, or has said what it wants, is left as it is.
     """
-    global _used_by
-    if _used_by is not None:
+    global _used_by, _bare
+    if not _BY_SUBPROCESS:
         return
-    _used_by = os.getpid()
+    if _used_by is None:  # before the lock, which a child forked meanwhile would find taken
+        _used_by = os.getpid()
     with _loading:
-        if not _BY_SUBPROCESS or _SWITCH in os.environ or "grpc" in sys.modules:
+        if _SWITCH in os.environ or "grpc" in sys.modules:
             return
         os.environ[_SWITCH] = "0"
         try:
             import grpc
 
             grpc.insecure_channel("localhost:1").close()  # the first use reads the variable
+            _bare = True
         finally:
             del os.environ[_SWITCH]  # it is not for what this process starts
 
@@ -104,7 +108,7 @@ def settle() -> None:
     then waits for ever in its first use of gRPC. The time is limited because an application that
     uses gRPC itself keeps them.
     """
-    if "grpc" not in sys.modules:
+    if _bare or "grpc" not in sys.modules:
         return
     until = time.monotonic() + _SETTLED_WITHIN_S
     while _native_threads() and time.monotonic() < until:

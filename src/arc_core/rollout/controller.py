@@ -25,6 +25,7 @@ from arc_core.rollout.shares import LEASED, allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
 from arc_protocol.patterns import Pattern
 from arc_protocol.patterns.allocation import RUN
+from arc_protocol.patterns.policy import refusal
 
 _logger = logging.getLogger("arc.core.rollout")
 
@@ -73,7 +74,11 @@ class Controller:
         manual: bool = False,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """With `manual`, a person approves what goes to the canary, and what comes from it."""
+        """With `manual`, a person approves what goes to the canary, and what comes from it.
+
+        Learned fixes that the policy "safe" does not allow wait for a person in any case: they may
+        have been proposed while Core ran with manual approval.
+        """
         self._calls = calls
         self._registry = registry
         self._settings = settings or RolloutSettings()
@@ -108,7 +113,7 @@ class Controller:
             if step is None:
                 self._renew(record, progress)
                 return
-            if step.asks and self._manual:
+            if step.asks and (self._manual or _reaches_far(record)):
                 self._propose(record, progress, step)
                 self._renew(record, progress)
                 return
@@ -262,6 +267,13 @@ class Controller:
 
     def _now_us(self) -> int:
         return microseconds(self._clock())
+
+
+def _reaches_far(record: PatternRecord) -> bool:
+    """Tell whether a learned fix touches what no fix may that nobody has looked at."""
+    if record.author != LEARNER:
+        return False
+    return refusal(Pattern.parse(record.document).fix, "safe") is not None
 
 
 def _on_trial(record: PatternRecord) -> bool:

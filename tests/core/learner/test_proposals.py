@@ -129,6 +129,30 @@ def test_what_no_request_can_prevent_is_not_learned_from(failure: Failure) -> No
     assert failure.propose(40, status_code=429, error_code="rate_limit_exceeded") == []
 
 
+@pytest.mark.parametrize("manual", [False, True], ids=["auto", "manual"])
+def test_what_changes_messages_is_proposed_to_people_alone(
+    manual: bool, store: CallStore, registry: Registry
+) -> None:
+    """Where nobody looks at a pattern, there is none that touches what was said."""
+    project = uuid.uuid4().hex
+    refusal = {
+        "failed": True,
+        "status_code": 400,
+        "error_type": "openai.BadRequestError",
+        "error_message": "messages[0].role 'developer' is not supported; use 'system' instead",
+    }
+    rows = []
+    for number in range(12):
+        for role, values in (("developer", refusal), ("system", {})):
+            messages = [{"role": role, "content": "a"}, {"role": "user", "content": "b"}]
+            rows.append(call(project, number, {"model": "m", "messages": messages}, **values))
+    store.insert(batch(*rows), token=uuid.uuid4().hex)
+    proposals = Proposals(store, registry, manual=manual, clock=lambda: datetime.now(timezone.utc))
+    found = proposals.propose(project, rows[0]["failure_signature"])
+    changed = [[*registry.pattern(project, name).document["fix"]] for name in found]
+    assert changed == ([["messages"]] if manual else [])
+
+
 def test_a_failure_that_is_cared_for_gets_no_second_pattern(
     failure: Failure, registry: Registry
 ) -> None:

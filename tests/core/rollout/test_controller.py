@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -472,6 +473,34 @@ def test_a_person_is_asked_before_the_canary_and_after_it(world: Make) -> None:
     each.controller.run(PROJECT)
     assert (each.state(), each.share()) == (State.ACTIVE, pytest.approx(0.98))
     assert [event.author for event in each.registry.history(PROJECT, "fix")][-1] == "ada"
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [
+        {"model": "other"},
+        {"messages[0].content": "Answer in JSON."},
+        {"messages": {"append_text": {"text": "Answer in JSON.", "role": ["user"]}}},
+        {"tools": None},
+    ],
+    ids=["model", "text", "messages", "tools"],
+)
+def test_a_learned_fix_that_reaches_far_always_waits_for_a_person(
+    fix: dict[str, Any], world: Make
+) -> None:
+    """Also when it was proposed under manual approval and Core now runs without."""
+    each = world(manual=True)
+    each.learned(fix=fix)
+    each.manual = False
+    each.restart()
+    for approved in (State.CANARY, State.ACTIVE):
+        before = each.state()
+        for _ in range(60):
+            each.call(cured(1.0))
+        each.controller.run(PROJECT)
+        assert each.state() is before
+        approve(each.registry, PROJECT, "fix", author="ada", reason="")
+        assert each.state() is approved
 
 
 def test_what_people_put_in_force_is_left_alone(world: Make) -> None:

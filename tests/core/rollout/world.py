@@ -125,13 +125,19 @@ class World:
         self.registry.runtime_seen(PROJECT, name, **{**report, **what})
 
     def learned(
-        self, name: str = "fix", *, failed: int = 12, matching: int = 12, kind: str = ""
+        self,
+        name: str = "fix",
+        *,
+        failed: int = 12,
+        matching: int = 12,
+        kind: str = "",
+        fix: dict[str, Any] | None = None,
     ) -> str:
         """Have the learner propose a pattern, and Core begin with it."""
         evidence = {"signature": TARGET, "failed": failed, "matching": matching, "kind": kind}
         self.registry.add_pattern(
             PROJECT,
-            {"name": name, "pattern": {"model": name}, "fix": {"temperature": None}},
+            {"name": name, "pattern": {"model": name}, "fix": fix or {"temperature": None}},
             author=LEARNER,
             state=State.CANDIDATE,
             evidence=evidence,

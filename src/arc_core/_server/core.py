@@ -19,7 +19,7 @@ from arc_core._server.retention import keep_within_limits
 from arc_core.access import Gate
 from arc_core.collector.counters import Counters
 from arc_core.collector.grpc_service import trace_service
-from arc_core.collector.http_service import trace_route
+from arc_core.collector.http_service import TRACES, describe_traces, trace_route
 from arc_core.collector.intake import Intake
 from arc_core.collector.runs import RunWatch
 from arc_core.collector.writer import Writer
@@ -92,6 +92,7 @@ async def serve(
         gate=gate,
         rollout=rollout,
         routes=[trace_route(intake)],
+        described={TRACES: describe_traces()},
     )
     http = HttpServer(create_app(context), settings)
     writer.start()

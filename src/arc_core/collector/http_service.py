@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import http
 import math
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -38,6 +39,45 @@ _PROTOBUF = _Form("application/x-protobuf", read_protobuf, _to_protobuf)
 _JSON = _Form("application/json", read_json, _to_json)
 _FORMS = {form.content_type: form for form in (_PROTOBUF, _JSON)}
 
+TRACES = "/v1/traces"
+
+
+def _content(message: str) -> dict[str, Any]:
+    schema = {"type": "object", "description": f"{message} in the JSON form of protobuf"}
+    binary = {"description": f"{message} in protobuf"}
+    return {_PROTOBUF.content_type: {"schema": binary}, _JSON.content_type: {"schema": schema}}
+
+
+def describe_traces() -> dict[str, Any]:
+    """Return what an OpenAPI 3.1 description says of the path."""
+    refusals = {
+        str(status): {
+            "description": http.HTTPStatus(status).phrase,
+            "content": _content("google.rpc.Status"),
+        }
+        for status in (400, 401, 413, 415, 429, 500, 503)
+    }
+    taken = {
+        "description": "Stored, but for spans that partial_success tells of",
+        "content": _content("ExportTraceServiceResponse"),
+    }
+    operation = {
+        "summary": "Take finished calls as OpenTelemetry spans (OTLP/HTTP)",
+        "operationId": "post_v1_traces",
+        "parameters": [
+            {
+                "name": "Content-Encoding",
+                "in": "header",
+                "required": False,
+                "description": "of the body",
+                "schema": {"enum": ["gzip", "identity"]},
+            }
+        ],
+        "requestBody": {"required": True, "content": _content("ExportTraceServiceRequest")},
+        "responses": {"200": taken, **refusals},
+    }
+    return {"post": operation}
+
 
 def trace_route(intake: Intake) -> Route:
     """Return the route of OTLP/HTTP."""
@@ -59,7 +99,7 @@ def trace_route(intake: Intake) -> Route:
             return _refusal(problem, form or _JSON)
         return Response(form.write(answer(reading)), media_type=form.content_type)
 
-    return Route("/v1/traces", export, methods=["POST"])
+    return Route(TRACES, export, methods=["POST"])
 
 
 def _refusal(problem: RefusedError, form: _Form) -> Response:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def create_app(context: Context) -> Starlette:
     """Make the application; end its streams with `context.live.close()` before its server ends."""
     app = Starlette(
-        routes=[*context.routes, *_routes(context, _table())],
+        routes=[*context.routes, *_routes(context, _table(context))],
         middleware=[] if context.gate.demand_key else [Middleware(LocalGuard)],
         exception_handlers=HANDLERS,
     )
@@ -33,8 +33,8 @@ def create_app(context: Context) -> Starlette:
     return app
 
 
-def _table() -> list[Endpoint]:
-    """Return all endpoints, with the one that describes them."""
+def _table(context: Context) -> list[Endpoint]:
+    """Return all endpoints, with the one that describes them and the further routes."""
     description: dict[str, Any] = {}
 
     def show(_context: Context, _ask: Ask) -> Any:
@@ -45,6 +45,7 @@ def _table() -> list[Endpoint]:
     )
     table = [*ENDPOINTS, own]
     description.update(describe(table))
+    description["paths"].update(context.described)
     return table
 
 

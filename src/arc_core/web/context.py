@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.web.live import LiveCalls
@@ -38,5 +38,7 @@ class Context:
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     routes: Sequence[BaseRoute] = ()
     """Further routes, which look after keys themselves."""
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """What the OpenAPI description says of their paths."""
     now: Callable[[], datetime] = _now
     started_at: datetime = field(default_factory=_now)

@@ -6,6 +6,8 @@ import itertools
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import grpc
@@ -68,6 +70,30 @@ def test_it_starts_with_nothing_and_says_what_to_do_next(tmp_path: Path) -> None
         assert f"ARC_ENDPOINT={process.grpc_url} arc run app.py" in process.banner
         assert get(process, "/readyz") == {"status": "ready"}
         assert process.terminate()[0] == 0
+
+
+def test_the_description_has_what_exporters_send(tmp_path: Path) -> None:
+    """Each form of OTLP/HTTP that it names is taken, and the answer has that form."""
+    sent = request([7])
+    bodies = {
+        "application/x-protobuf": sent.SerializeToString(),
+        "application/json": b'{"resourceSpans": []}',
+    }
+    with core(tmp_path) as process:
+        described = get(process, "/openapi.json")["paths"]["/v1/traces"]["post"]
+        assert described["requestBody"]["content"].keys() == bodies.keys()
+        for form in described["requestBody"]["content"]:
+            asked = urllib.request.Request(
+                f"{process.http_url}/v1/traces", bodies[form], {"content-type": form}
+            )
+            with urllib.request.urlopen(asked, timeout=20) as answer:
+                assert answer.headers["content-type"] == form
+                assert form in described["responses"][str(answer.status)]["content"]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{process.http_url}/v1/traces", b"a=1", timeout=20)
+        assert str(refused.value.code) in described["responses"]
+        refused.value.close()
+        assert stored(process) == {7}
 
 
 def test_a_taken_port_is_named_with_who_has_it(tmp_path: Path) -> None:

@@ -144,6 +144,34 @@ def test_a_failure_that_the_provider_invents_is_learned_and_prevented(tmp_path: 
     assert all(each["temperature"] == 0.2 for each in others)
 
 
+def test_under_manual_approval_nothing_happens_without_a_person(tmp_path: Path) -> None:
+    """A program of a real fleet keeps failing until somebody says yes, twice."""
+    options = ("--approval", "manual", "--learn-interval", "0.5s")
+    with launch() as url, core(tmp_path / "data", *options) as process:
+        Simulator(url).space("default").rules([RULE])
+        with application(process.grpc_url, url, tmp_path / "cache") as app:
+            for state, to in (("shadow", "canary"), ("canary", "active")):
+                for _ in range(200):
+                    for _ in range(5):
+                        app.call("risky")
+                        assert app.call("plain")
+                    assert app.call("other")
+                    asked = rest.get(process, "/api/v1/rollouts?waiting=true")["rollouts"]
+                    if asked and asked[0]["state"] == state:
+                        break
+                else:
+                    raise AssertionError(f"nobody was asked in {state}")
+                (rollout,) = asked
+                assert (rollout["state"], rollout["proposed"]["to"]) == (state, to)
+                if to == "canary":
+                    assert not any(app.call("risky") for _ in range(40))
+                rest.post(process, f"/api/v1/patterns/{rollout['name']}/approve", {})
+            app.until_protected(2000)
+        history = rest.get(process, f"/api/v1/patterns/{rollout['name']}")["history"]
+    steps = [(each["to_state"], each["author"]) for each in history]
+    assert steps[1:] == [("shadow", "rollout"), ("canary", "local"), ("active", "local")]
+
+
 def test_where_calls_are_healed_it_is_learned_from_them_and_tried_on_them(tmp_path: Path) -> None:
     """The application sees next to no error, and soon no call needs to be healed any more."""
     with launch() as url, core(tmp_path / "data") as process:

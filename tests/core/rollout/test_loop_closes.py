@@ -151,10 +151,9 @@ def test_under_manual_approval_nothing_happens_without_a_person(tmp_path: Path) 
         Simulator(url).space("default").rules([RULE])
         with application(process.grpc_url, url, tmp_path / "cache") as app:
             for state, to in (("shadow", "canary"), ("canary", "active")):
-                for _ in range(200):
-                    for _ in range(5):
-                        app.call("risky")
-                        assert app.call("plain")
+                for _ in range(2000):
+                    app.call("risky")
+                    assert app.call("plain")
                     assert app.call("other")
                     asked = rest.get(process, "/api/v1/rollouts?waiting=true")["rollouts"]
                     if asked and asked[0]["state"] == state:

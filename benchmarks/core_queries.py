@@ -24,6 +24,11 @@ import psutil
 from core.core_process import CoreProcess, core
 
 _TIMES = 20
+PATTERN = {
+    "name": "cooler",
+    "pattern": {"temperature": {">": 0.5}},
+    "fix": {"temperature": {"clamp": {"high": 0.5}}},
+}
 
 
 class Asked:
@@ -35,8 +40,15 @@ class Asked:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON that a path answers."""
-        query = urlencode(parameters)
-        self._connection.request("GET", f"/api/v1/{path}?{query}")
+        return self._ask("GET", f"{path}?{urlencode(parameters)}", None)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Return the JSON that a path answers to a body."""
+        return self._ask("POST", path, json.dumps(body))
+
+    def _ask(self, method: str, path: str, body: str | None) -> Any:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        self._connection.request(method, f"/api/v1/{path}", body, headers)
         reply = self._connection.getresponse()
         content = reply.read()
         assert reply.status == 200, content
@@ -71,7 +83,8 @@ def ask(asked: Asked, now: datetime) -> None:
     rng = random.Random(3)
     day = (now - timedelta(days=1)).isoformat()
     page = asked.get("calls", limit=1000)["calls"]
-    old = asked.get("calls", limit=1000, until=(now - timedelta(hours=12)).isoformat())["calls"]
+    past = (now - timedelta(hours=12)).isoformat()
+    old = asked.get("calls", limit=1000, until=past)["calls"]
     picked = [rng.choice(page + old) for _ in range(_TIMES)]
     asked.timed(
         "failure groups of the last day", lambda _: asked.get("failures", since=day), times=7
@@ -80,7 +93,11 @@ def ask(asked: Asked, now: datetime) -> None:
     asked.timed("one trace", lambda n: asked.get(f"traces/{picked[n]['trace_id']}"))
     asked.timed("one call", lambda n: asked.get(f"calls/{picked[n]['span_id']}"))
     asked.timed("newest 100 calls", lambda _: asked.get("calls", limit=100))
+    asked.timed("100 calls, 12 hours back", lambda n: asked.get("calls", limit=100, until=past))
     asked.timed("newest 100 failed calls", lambda _: asked.get("calls", limit=100, failed="true"))
+    asked.timed(
+        "replay of a pattern", lambda _: asked.post("replay", {"document": PATTERN}), times=3
+    )
 
 
 def main() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import marshal
 from typing import Any, Callable, Dict, Generic, TypeVar
 
-LIMIT = 256 * 1024
-"""Bytes of values that are remembered for one function."""
+LIMIT = 512 * 1024
+"""Bytes that are remembered for one function, as estimated from the values' sizes."""
+_ENTRY = 512
+"""Bytes that an entry takes beside its texts: its place, objects, a message taken to pieces."""
 _LONGEST = 32 * 1024
 """A longer value is a document or a picture, of which few come again and which fill the memory."""
 
@@ -37,11 +39,11 @@ class Memo(Generic[_Made]):
             return self._made[key]
         except KeyError:
             made = self._make(value)
-        size = len(key)
-        if size <= _LONGEST:
-            if size > self._left:
+        if len(key) <= _LONGEST:
+            cost = _ENTRY + 2 * len(key)  # what is made holds the texts of its value once more
+            if cost > self._left:
                 self._made.clear()
                 self._left = self._limit
-            self._left -= size
+            self._left -= cost
             self._made[key] = made
         return made

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+import tracemalloc
+from typing import Any, Callable, List
 
 import pytest
 
-from runtime._memo import Memo
+from runtime._memo import LIMIT, Memo
+from runtime._telemetry.content import dumped, plain
+from runtime.providers._openai_chat import _message
 
 
 class Counting:
@@ -71,7 +74,7 @@ def test_a_value_without_end_is_left_to_the_function() -> None:
 def test_no_more_is_remembered_than_was_allowed() -> None:
     """It starts anew when it is full, and a huge value does not fill it."""
     make = Counting()
-    memo = Memo(make, limit=1000)
+    memo = Memo(make, limit=2000)
     huge = "x" * 100_000
     memo("first")
     memo(huge)
@@ -82,3 +85,26 @@ def test_no_more_is_remembered_than_was_allowed() -> None:
         memo(f"another {n}")
     memo("first")
     assert make.asked.count("first") == 2
+
+
+def _element(value: Any) -> str:
+    return dumped(plain(value, limit=LIMIT), limit=LIMIT)
+
+
+@pytest.mark.parametrize("length", [1, 100, 5_000])
+@pytest.mark.parametrize("make", [_message, _element])
+def test_what_is_remembered_takes_no_more_memory_than_it_may(
+    make: Callable[[Any], Any], length: int
+) -> None:
+    """Many short messages count as well, which take far more than their texts."""
+    memo = Memo(make)
+    memo({"role": "user", "content": "what is made once for all"})
+    most = 0
+    tracemalloc.start()
+    try:
+        for n in range(5_000):
+            memo({"role": "user", "content": f"{n}" + "x" * length})
+            most = max(most, tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert most < 1.3 * LIMIT

@@ -277,6 +277,9 @@ class Arc:
         `outcome` is good or bad; without it, a `score` (0 to 1) below 0.5 is bad, and a `label`
         alone, a short name for what is the matter, neither. `source` is end_user, builder, code or
         llm. False, and one sentence on the logger `arc`, when it cannot be used; nothing raises.
+
+        A label is a name, by which Core groups: it is sent as it is, without the `redact` hook,
+        also where content is not captured. What people wrote belongs into `explanation`.
         """
         if not (self._enabled and self._interception.active):
             return False

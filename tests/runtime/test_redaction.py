@@ -85,6 +85,24 @@ def test_no_text_leaves_that_the_function_has_not_seen(
     assert "EMAIL is unhappy" in [each.value.string_value for each in told]
 
 
+@pytest.mark.parametrize("captured", [True, False])
+def test_labels_of_feedback_are_names(start: Any, receiver: Receiver, captured: bool) -> None:
+    """They are sent as they are, as Core groups by them: hidden ones would all be the same."""
+    seen: List[str] = []
+
+    def hide_all(text: str) -> str:
+        seen.append(text)
+        return "***"
+
+    arc = start(redact=hide_all, capture_content=captured)
+    assert arc.feedback("reply-1", label="wrong_language", explanation="in French")
+    assert arc.flush(10)
+    told = values(receiver.spans[0].events[0])
+    assert told["gen_ai.evaluation.score.label"] == "wrong_language"
+    assert told.get("gen_ai.evaluation.explanation") == ("***" if captured else None)
+    assert "wrong_language" not in seen
+
+
 def test_what_a_text_is_stays_readable(
     start: Any, receiver: Receiver, client: openai.OpenAI
 ) -> None:

@@ -310,16 +310,30 @@ class Arc:
                 self._worker.flush(self.settings.shutdown_timeout)
                 self._worker.close(self.settings.shutdown_timeout)
                 self._link.close()
-                self._pipeline.close()
+                self._tell_of_losses(self._pipeline.close())
 
     def _leave(self) -> None:
         """At the end of the program: what is not delivered in time goes to disk."""
-        if self.flush(self.settings.shutdown_timeout) or not self._worker.stop():
+        if self.flush(self.settings.shutdown_timeout):
             return
         try:
-            self._pipeline.close()
+            stopped = self._worker.stop()
+            self._tell_of_losses(self._pipeline.close() if stopped else self._pipeline.abandon())
         except Exception as fault:
             self._guard.caught("exit", fault)
+
+    def _tell_of_losses(self, spans: int) -> None:
+        lost = spans + self._pipeline.lose(self._worker.left())
+        if lost:
+            # who has named no receiver has not asked for telemetry either
+            named = self.settings.sources["endpoint"] != "default"
+            _logger.log(
+                logging.WARNING if named else logging.DEBUG,
+                "Telemetry of %s is lost, as the program ended before it could be sent or kept; "
+                "ARC_SHUTDOWN_TIMEOUT (now %g) is how many seconds it may wait for that.",
+                "1 call" if lost == 1 else f"{lost} calls",
+                self.settings.shutdown_timeout,
+            )
 
     @property
     def metrics_url(self) -> Optional[str]:

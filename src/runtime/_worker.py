@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from time import perf_counter
-from typing import Any, Callable, Deque, Optional, Protocol
+from typing import Any, Callable, Deque, List, Optional, Protocol, Tuple
 
 from runtime._guard import Guard
 from runtime._load import Load
@@ -79,6 +79,7 @@ class Worker:
 
     def _reset(self) -> None:
         self._queue: Deque[Any] = deque()
+        self._at_hand: Tuple[Any, ...] = ()
         self._thread: Optional[threading.Thread] = None
         self._pid = os.getpid()
         self._awake = threading.Event()
@@ -173,6 +174,10 @@ class Worker:
         self._limit = 0
         return self.stop(timeout_s)
 
+    def left(self) -> List[Any]:
+        """Return the items that have not been handled to their end."""
+        return [*self._at_hand, *self._queue]
+
     def before_fork(self) -> None:
         """Leave no thread and no connection for a child to inherit; the next item restarts."""
         if self._thread is not None and self.stop(patient=True):
@@ -189,7 +194,11 @@ class Worker:
         self._awake.set()
 
     def _next(self) -> None:
-        self._task.handle(self._queue.popleft())
+        self._at_hand = (self._queue.popleft(),)
+        try:
+            self._task.handle(self._at_hand[0])
+        finally:
+            self._at_hand = ()
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():

@@ -71,6 +71,7 @@ class Exporter:
         self._channel: Any = None
         self._export: Any = None
         self._sending: Optional[Tuple[Any, Batch]] = None
+        self._at_hand: Optional[Batch] = None
         self._answered = threading.Event()
         self._drain_until: Optional[float] = None
         self._warned_of_partial = False
@@ -97,9 +98,14 @@ class Exporter:
     @property
     def waiting(self) -> int:
         """Spans of this process that wait for delivery, also those on disk."""
-        sending = self._sending[1] if self._sending else None
+        return self.held + self._batches.kept
+
+    @property
+    def held(self) -> int:
+        """Spans that are nowhere but in memory."""
+        sending = self._sending[1] if self._sending else self._at_hand
         in_flight = sending.spans if sending and not sending.files else 0
-        return self._batches.spans + self._batches.kept + in_flight
+        return self._batches.spans + in_flight
 
     def add(self, span: Span) -> None:
         """Take a span for delivery."""
@@ -177,14 +183,20 @@ class Exporter:
         self._batches.release()
         self._disconnect()
 
-    def close(self) -> None:
-        """End for good; what is not delivered goes to disk, or is lost and counted."""
+    def close(self) -> int:
+        """End for good; what is not delivered goes to disk, or is lost and counted.
+
+        Returns how many spans are lost.
+        """
         self.suspend()
         self._batches.spill()
-        if self._batches.spans:
-            self._drops("shutdown", self._batches.spans)
+        lost = self._batches.spans
+        if lost:
+            self._drops("shutdown", lost)
+        return lost
 
     def _send(self, batch: Batch) -> None:
+        self._at_hand = batch  # while gRPC is imported, which may take longer than a program
         try:
             if self._channel is None:
                 self._connect()
@@ -208,7 +220,7 @@ class Exporter:
             metadata=self._metadata(),
             compression=grpc.Compression.Gzip if compress else None,
         )
-        self._sending = (call, batch)
+        self._sending, self._at_hand = (call, batch), None
         call.add_done_callback(self._on_answer)
 
     def _on_answer(self, _call: Any) -> None:
@@ -290,6 +302,7 @@ class Exporter:
             self._batches.done(batch)
 
     def _refuse(self, batch: Batch, why: str, *, for_good: bool = False) -> None:
+        self._at_hand = None
         if batch.files and not for_good:
             self._batches.put_back(batch)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Iterable, List, Mapping, Optional, Tuple
 
 from arc_protocol import semconv
 from arc_protocol.patterns import Decision
@@ -193,11 +193,25 @@ class Pipeline:
             self._server.stop()
             self._server = None
 
-    def close(self) -> None:
-        """End for good."""
+    def close(self) -> int:
+        """End for good; return how many spans are lost by that."""
         self.suspend()
-        if self._exporter is not None:
-            self._exporter.close()
+        lost = 0 if self._exporter is None else self._exporter.close()
+        return lost + self._lost(len(self._unread))
+
+    def abandon(self) -> int:
+        """Give up what is lost if the worker never goes on; for any thread. Returns its number."""
+        held = 0 if self._exporter is None else self._exporter.held
+        return self._lost(len(self._unread) + held)
+
+    def lose(self, items: Iterable[Any]) -> int:
+        """Give up items that nobody will handle; return of how many calls they are."""
+        return self._lost(sum(not isinstance(item, ChunkSlice) for item in items))
+
+    def _lost(self, count: int) -> int:
+        if count and self._metrics is not None:
+            self._metrics.dropped("shutdown", count)
+        return count
 
     def _reply(self, exchange: Exchange) -> Any:
         if exchange.stream:

@@ -5,24 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
-from arc_protocol.patterns import Origin, Pattern, PatternSet
+from arc_protocol.patterns import Origin, Pattern, PatternSet, built_in
 
-BUILT_IN: Tuple[Pattern, ...] = (
-    Pattern.parse(
-        {
-            "name": "gpt-4.1-high-temperature",
-            "pattern": {
-                # the model and its dated snapshots, but not gpt-4.1-mini
-                "any_of": [{"model": "gpt-4.1"}, {"model": {"starts_with": "gpt-4.1-20"}}],
-                "temperature": {">": 0.9},
-            },
-            "fix": {"temperature": 0.7},
-            "rationale": "Reduces hallucination risk while maintaining creativity.",
-        },
-        origin=Origin.BUILT_IN,
-    ),
+BUILT_IN: Tuple[Pattern, ...] = tuple(
+    Pattern.parse(document, origin=Origin.BUILT_IN) for document in built_in.BUILT_IN.values()
 )
-
 
 _SETTLED_S = 0.02
 """An application that registers nothing for so long has registered all."""

@@ -117,7 +117,10 @@ class Learner:
         Of each failure it takes how many more calls had it. For who has a clock of their own, and
         does not start the thread. Raises nothing.
         """
+        stopped = self._guarded(self._stopped) or ()
         for (project, signature), more in sorted(failures.items()):
+            if project in stopped:
+                continue  # a failure that goes on is stored again
             added = self._guarded(self._proposals.propose, project, signature, more)
             if added:  # its trial begins before others are learned from
                 self._guarded(self._controller.run, project, added)
@@ -125,11 +128,17 @@ class Learner:
         if whole:
             self._whole_at = time.monotonic() + _WHOLE_S
         for project in self._guarded(self._projects) or ():
+            if project in stopped:
+                continue
             names = None if whole else {name for own, name in trials if own == project}
             self._guarded(self._controller.run, project, names)
 
     def _projects(self) -> list[str]:
         return sorted({DEFAULT_PROJECT, *self._registry.projects()})
+
+    def _stopped(self) -> list[str]:
+        """Return the projects whose patterns somebody has stopped."""
+        return [each for each in self._projects() if self._registry.current_stop(each)]
 
     def _guarded(self, work: Callable[..., _Result], *arguments: Any) -> _Result | None:
         """Do a step; None if it failed, which is logged, the same fault once.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from arc_core.registry.errors import IllegalMoveError
+from arc_protocol.patterns.built_in import BUILT_IN
 
 
 class State(str, Enum):
@@ -43,6 +44,9 @@ PUBLISHED = frozenset(
 """States whose patterns Runtimes get; on trial, with the share of calls that gets the fix. A
 dormant pattern is matched as in shadow, or nobody would see that its failure returns."""
 
+_STOPPED = frozenset({State.PAUSED, State.RETIRED})
+"""States in which a pattern under the name of one that is built into Runtimes stops that."""
+
 ENTRIES = frozenset({State.CANDIDATE, State.SHADOW, State.ACTIVE})
 """States in which a new revision may begin."""
 
@@ -60,15 +64,27 @@ MOVES: dict[State, frozenset[State]] = {
     State.CANARY: frozenset({State.ACTIVE, State.PAUSED, State.ROLLED_BACK, State.INCONCLUSIVE}),
     State.ACTIVE: frozenset({State.PAUSED, State.DORMANT, State.RETIRED, State.ROLLED_BACK}),
     State.PAUSED: frozenset(
-        {State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.RETIRED, State.ROLLED_BACK}
+        {
+            *(State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.DORMANT),
+            *(State.RETIRED, State.ROLLED_BACK),
+        }
     ),
-    State.DORMANT: frozenset({State.ACTIVE, State.RETIRED, State.ROLLED_BACK}),
+    State.DORMANT: frozenset({State.ACTIVE, State.PAUSED, State.RETIRED, State.ROLLED_BACK}),
     State.RETIRED: frozenset({State.SHADOW, State.ACTIVE}),
     State.INCONCLUSIVE: frozenset({State.SHADOW, State.CANARY, State.RETIRED, State.REJECTED}),
     State.REJECTED: frozenset(),
     State.ROLLED_BACK: frozenset(),
 }
 """Which states may follow each; a person may promote before the evidence does."""
+
+
+def is_published(name: str, state: State) -> bool:
+    """Tell whether Runtimes get a pattern of this name and state.
+
+    What is left out is not in force there, but for a built-in pattern: that is stopped by one of
+    its name which is matched as in shadow.
+    """
+    return state in PUBLISHED or (state in _STOPPED and name in BUILT_IN)
 
 
 def check_move(name: str, origin: State, to: State) -> None:

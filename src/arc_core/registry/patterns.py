@@ -10,17 +10,18 @@ from typing import Any
 
 from sqlalchemy import select
 
-from arc_core.registry import inputs, steps, tables
+from arc_core.registry import inputs, pauses, steps, tables
 from arc_core.registry.access import Access
 from arc_core.registry.database import Database
 from arc_core.registry.edit import Edit
 from arc_core.registry.errors import IllegalMoveError, RegistryError
 from arc_core.registry.lifecycle import State, check_entry, check_move
-from arc_core.registry.records import Event, PatternRecord
+from arc_core.registry.records import Event, PatternRecord, Stop
 from arc_core.registry.steps import Note
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.patterns.allocation import Allocation
+from arc_protocol.patterns.built_in import BUILT_IN
 from arc_protocol.patterns.pattern import content_hash
 
 
@@ -98,7 +99,15 @@ class Patterns:
         note = _note(author, reason, evidence)
         share = None if allocation is None else allocation.to_json()
         with self._edit(project) as edit:
+            if to is State.PAUSED and _only_built_in(edit, name):
+                pauses.pause_built_in(edit, name, note, before=None)
+                return steps.find(edit.connection, project, name)
             before = steps.find(edit.connection, project, name)
+            if seen is not None and pauses.current(edit) is not None:
+                raise IllegalMoveError(
+                    f'The patterns of project "{project}" are stopped, so no trial goes on; '
+                    "`arc patterns resume --all` ends that."
+                )
             if seen is not None and not _as_seen(before, seen):
                 raise IllegalMoveError(
                     f'Pattern "{name}" has become {before.state.value}, revision '
@@ -106,8 +115,35 @@ class Patterns:
                 )
             if to is not before.state or allocation is None:
                 check_move(name, before.state, to)
-            steps.move(edit, before, to, note, share)
+            if to is State.PAUSED:
+                pauses.pause(edit, before, note)
+            else:
+                steps.move(edit, before, to, note, share)
             return steps.find(edit.connection, project, name)
+
+    def resume(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
+        """Put a pattern where it was before it was paused; one that is not paused, in force."""
+        note = _note(author, reason, None)
+        with self._edit(project) as edit:
+            pauses.resume(edit, steps.find(edit.connection, project, name), note)
+            return steps.find(edit.connection, project, name)
+
+    def stop(self, project: str, *, author: str, reason: str) -> list[PatternRecord]:
+        """Pause all patterns of a project, with those that are built into Runtimes."""
+        note = _note(author, reason, None)
+        with self._edit(project) as edit:
+            return _named(edit, pauses.stop_all(edit, note))
+
+    def end_stop(self, project: str, *, author: str, reason: str) -> list[PatternRecord]:
+        """Put all that was paused together where it was."""
+        note = _note(author, reason, None)
+        with self._edit(project) as edit:
+            return _named(edit, pauses.resume_all(edit, note))
+
+    def current_stop(self, project: str) -> Stop | None:
+        """Return the stop that is on in a project."""
+        with self._database.transaction(Access.READ) as connection:
+            return pauses.read(connection, project)
 
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
         """Withdraw the newest revision; the one in force before it begins anew as the newest."""
@@ -175,6 +211,18 @@ class Patterns:
                 self._database.announce(connection)
         if edit.changed:
             self._committed()
+
+
+def _only_built_in(edit: Edit, name: str) -> bool:
+    """Tell whether Runtimes have a pattern of that name, and Core none in its place."""
+    named = tables.pattern.c.name == name
+    mine = steps.select_records(edit.connection, edit.project, named)
+    return name in BUILT_IN and next(mine, None) is None
+
+
+def _named(edit: Edit, names: Iterable[str]) -> list[PatternRecord]:
+    known = {each.name: each for each in steps.select_records(edit.connection, edit.project)}
+    return [known[name] for name in names]
 
 
 def _parsed(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from arc_core.registry import steps, tables
 from arc_core.registry.access import Access
 from arc_core.registry.database import Database
-from arc_core.registry.lifecycle import PUBLISHED, State
+from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_protocol.patterns.allocation import CANARY, RESCUE, SHADOW, Allocation
 from arc_protocol.patterns.pattern import content_hash
@@ -65,8 +65,7 @@ class PublishedSets:
                 known = self._latest.get(project)
             if known is not None and known.version == version:
                 return known
-            states = tables.pattern.c.state.in_([state.value for state in PUBLISHED])
-            entries = tuple(map(_publish, steps.select_records(connection, project, states)))
+            entries = tuple(map(_publish, steps.select_published(connection, project)))
         digest = digests.of_set(entry[:3] for entry in entries)
         made = PublishedSet(epoch, version, digest, entries)
         with self._lock:

@@ -52,3 +52,12 @@ class Event:
     set_version: int | None
     """The version of the set that it made; None where the set stayed as it was."""
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """That all patterns of a project are out of force, until they are resumed together."""
+
+    at: datetime
+    author: str
+    reason: str

@@ -13,7 +13,7 @@ from arc_core.registry.keys import Key, Keys
 from arc_core.registry.lifecycle import State
 from arc_core.registry.patterns import Patterns
 from arc_core.registry.published import PublishedSet, PublishedSets
-from arc_core.registry.records import Event, PatternRecord
+from arc_core.registry.records import Event, PatternRecord, Stop
 from arc_core.registry.rollouts import Rollouts
 from arc_core.registry.runtimes import RuntimeRecord, Runtimes, Verdict
 from arc_protocol.patterns.allocation import Allocation
@@ -134,7 +134,7 @@ class Registry:
 
         `allocation` is the share of the calls that gets the fix there; with one, the state may be
         the one that it has. With `seen`, the step is refused if the pattern has taken another one
-        since it was so.
+        since it was so, and while all patterns are stopped.
 
         Raises `UnknownPatternError` or `IllegalMoveError`.
         """
@@ -155,6 +155,32 @@ class Registry:
         Raises `UnknownPatternError`, or `IllegalMoveError` if there is nothing to go back to.
         """
         return self._patterns.roll_back(project, name, author=author, reason=reason)
+
+    def resume(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
+        """Put a paused pattern into the state that it was paused in, with the same share of calls.
+
+        One that is not paused is put in force. Raises `UnknownPatternError` or `IllegalMoveError`.
+        """
+        return self._patterns.resume(project, name, author=author, reason=reason)
+
+    def stop(self, project: str, *, author: str, reason: str) -> list[PatternRecord]:
+        """Pause all patterns that change or watch calls, in one version of the set; return them.
+
+        Those that are built into Runtimes are among them. Until `end_stop` nothing is learned in
+        the project, and no trial goes on; what a person puts in force is in force.
+        """
+        return self._patterns.stop(project, author=author, reason=reason)
+
+    def end_stop(self, project: str, *, author: str, reason: str) -> list[PatternRecord]:
+        """Resume what `stop` has paused and nobody has touched since, in one version; return it.
+
+        Raises `IllegalMoveError` if nothing is stopped.
+        """
+        return self._patterns.end_stop(project, author=author, reason=reason)
+
+    def current_stop(self, project: str) -> Stop | None:
+        """Return since when the patterns of a project are stopped; None if they are not."""
+        return self._patterns.current_stop(project)
 
     def progress(self, project: str, name: str) -> dict[str, Any] | None:
         """Return how the trial of a pattern's newest revision stands; None before it begins."""

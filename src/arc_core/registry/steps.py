@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from arc_core.registry import tables
 from arc_core.registry.edit import Edit
 from arc_core.registry.errors import UnknownPatternError
-from arc_core.registry.lifecycle import IN_FORCE, PUBLISHED, State
+from arc_core.registry.lifecycle import IN_FORCE, PUBLISHED, State, is_published
 from arc_core.registry.records import Event, PatternRecord
+from arc_protocol.patterns.built_in import BUILT_IN
 from arc_protocol.patterns.pattern import content_hash
 
 _pattern, _revision, _event = tables.pattern, tables.revision, tables.event
@@ -30,6 +31,11 @@ class Note:
 def find(connection: Connection, project: str, name: str) -> PatternRecord:
     """Return a pattern as it stands; raises `UnknownPatternError`."""
     found = next(select_records(connection, project, _pattern.c.name == name), None)
+    if found is None and name in BUILT_IN:
+        raise UnknownPatternError(
+            f'"{name}" is built into Arc Runtime, and project "{project}" has nothing in its '
+            f"place; `arc patterns pause {name}` stops it in all Runtimes."
+        )
     if found is None:
         raise UnknownPatternError(
             f'Project "{project}" has no pattern "{name}"; `arc patterns list` shows what it has.'
@@ -69,6 +75,15 @@ def select_records(
         )
 
 
+def select_published(connection: Connection, project: str) -> Iterator[PatternRecord]:
+    """Yield the patterns that Runtimes get, in order of precedence."""
+    everywhere = [state.value for state in PUBLISHED]
+    wanted = or_(_pattern.c.state.in_(everywhere), _pattern.c.name.in_([*BUILT_IN]))
+    for record in select_records(connection, project, wanted):
+        if is_published(record.name, record.state):
+            yield record
+
+
 def events(connection: Connection, project: str, name: str) -> list[Event]:
     """Return every step of a pattern, the first one first."""
     query = (
@@ -77,21 +92,34 @@ def events(connection: Connection, project: str, name: str) -> list[Event]:
         .where(_pattern.c.project == project, _pattern.c.name == name)
         .order_by(_event.c.id)
     )
-    return [
-        Event(
-            project=project,
-            name=name,
-            revision=row.revision,
-            from_state=None if row.from_state is None else State(row.from_state),
-            to_state=State(row.to_state),
-            author=row.author,
-            reason=row.reason,
-            evidence=row.evidence,
-            set_version=row.set_version,
-            at=row.at,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_read_event(project, name, row) for row in connection.execute(query)]
+
+
+def last_event(connection: Connection, record: PatternRecord) -> Event:
+    """Return the newest step of a pattern."""
+    query = (
+        select(_event)
+        .join(_pattern, _event.c.pattern_id == _pattern.c.id)
+        .where(_pattern.c.project == record.project, _pattern.c.name == record.name)
+        .order_by(_event.c.id.desc())
+        .limit(1)
+    )
+    return _read_event(record.project, record.name, connection.execute(query).one())
+
+
+def _read_event(project: str, name: str, row: Row[Any]) -> Event:
+    return Event(
+        project=project,
+        name=name,
+        revision=row.revision,
+        from_state=None if row.from_state is None else State(row.from_state),
+        to_state=State(row.to_state),
+        author=row.author,
+        reason=row.reason,
+        evidence=row.evidence,
+        set_version=row.set_version,
+        at=row.at,
+    )
 
 
 def newest(connection: Connection) -> int:
@@ -163,8 +191,8 @@ def add_revision(
             created_at=edit.at,
         )
     )
-    was_published = before is not None and before.state in PUBLISHED
-    changes_set = was_published or state in PUBLISHED
+    was_published = before is not None and is_published(name, before.state)
+    changes_set = was_published or is_published(name, state)
     _record(edit, key, number, None, state, note, changes_set=changes_set)
 
 
@@ -177,7 +205,7 @@ def move(
 ) -> None:
     """Write a step of a pattern to another state, or another share in the same, and its event."""
     key = _place(edit, record.name, record.revision, to, allocation=allocation)
-    changes_set = record.state in PUBLISHED or to in PUBLISHED
+    changes_set = is_published(record.name, record.state) or is_published(record.name, to)
     _record(edit, key, record.revision, record.state, to, note, changes_set=changes_set)
 
 

@@ -43,7 +43,11 @@ project = Table(
     Column("name", Text, primary_key=True),
     Column("set_version", BigInteger, nullable=False),
     Column("created_at", Time, nullable=False),
+    Column("stopped_at", Time),
+    Column("stopped_by", Text),
+    Column("stop_reason", Text),
 )
+"""`stopped_at` is null but while all patterns are stopped."""
 
 pattern = Table(
     "arc_pattern",

@@ -52,11 +52,11 @@ class Out:
 
     def or_null(self) -> Out:
         """Return the same, where the value may be None."""
-        kinds = self.schema["type"]
-        return Out(
-            {**self.schema, "type": [kinds, "null"]},
-            lambda value: None if value is None else self.show(value),
-        )
+        if "type" in self.schema:
+            schema = {**self.schema, "type": [self.schema["type"], "null"]}
+        else:  # a reference to a shape
+            schema = {"anyOf": [self.schema, {"type": "null"}]}
+        return Out(schema, lambda value: None if value is None else self.show(value))
 
     def listed(self) -> Out:
         """Return a list of the same."""

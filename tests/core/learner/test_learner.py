@@ -16,7 +16,7 @@ from arc_core.learner import Learner
 from arc_core.registry.lifecycle import State
 from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore, StoreError
-from core.learner.traffic import traffic
+from core.learner.traffic import refused, traffic
 
 NAME = "openai-o9-mini-temperature-unsupported"
 NEVER_S = 3600.0
@@ -119,3 +119,18 @@ def test_a_person_decides_where_approval_is_manual(
 def test_it_ends_before_it_has_begun(store: CallStore, registry: Registry) -> None:
     """Core may be told to end while it starts."""
     Learner(store, registry, interval_s=NEVER_S, manual=False).close()
+
+
+def test_nothing_is_learned_while_all_patterns_are_stopped(
+    store: CallStore, registry: Registry
+) -> None:
+    """What a person has stopped must not be replaced by something new a moment later."""
+    store.insert(traffic("halted", 12), token="halted")
+    signature = refused("halted", 1)["failure_signature"]
+    learner = Learner(store, registry, interval_s=NEVER_S, manual=False)
+    registry.stop("halted", author="ada", reason="")
+    learner.work({("halted", signature): 12}, ())
+    assert NAME not in {each.name for each in registry.patterns("halted")}
+    registry.end_stop("halted", author="ada", reason="")
+    learner.work({("halted", signature): 12}, ())
+    assert registry.pattern("halted", NAME).state is State.CANARY

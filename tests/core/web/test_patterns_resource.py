@@ -53,6 +53,27 @@ def test_a_pattern_may_begin_as_a_candidate(core: Served) -> None:
     assert core.ask("/api/v1/info").json["pattern_set"]["patterns"] == 0
 
 
+def test_all_patterns_are_paused_and_resumed_by_one_request_each(core: Served) -> None:
+    for name in ("a", "b"):
+        add(core, name)
+    assert core.ask("/api/v1/info").json["stopped"] is None
+    paused = core.ask("/api/v1/patterns/pause", {"reason": "alarm"}).json["patterns"]
+    assert {each["name"] for each in paused} == {"a", "b", "gpt-4.1-high-temperature"}
+    assert {each["state"] for each in paused} == {"paused"}
+    stopped = core.ask("/api/v1/info").json["stopped"]
+    assert (stopped["author"], stopped["reason"]) == ("local", "alarm")
+    resumed = core.ask("/api/v1/patterns/resume", {}).json["patterns"]
+    assert {each["state"] for each in resumed} == {"active"}
+    again = core.ask("/api/v1/patterns/resume", {})
+    assert (again.status, "not stopped" in again.sentence) == (409, True)
+
+
+def test_a_resumed_pattern_is_where_it_was(core: Served) -> None:
+    add(core, "hot", state="shadow")
+    move(core, "hot", "paused")
+    assert core.ask("/api/v1/patterns/hot/resume", {}).json["state"] == "shadow"
+
+
 def test_the_key_is_the_author(guarded: Served) -> None:
     key = guarded.key("shop")
     answer = guarded.ask("/api/v1/patterns", {"document": pattern("hot")}, key=key)

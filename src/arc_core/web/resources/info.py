@@ -40,9 +40,14 @@ PATTERN_SET = Shape(
         "patterns": shapes.INTEGER,
     },
 )
+STOP = Shape(
+    "Stop",
+    "All patterns of the project are out of force, until they are resumed together.",
+    {"at": shapes.TIME, "author": shapes.TEXT, "reason": shapes.TEXT},
+)
 INFO = Shape(
     "Info",
-    "A Core, and the caller's project in it.",
+    "A Core, and the caller's project in it; stopped is null but while all patterns are.",
     {
         "version": shapes.TEXT,
         "started_at": shapes.TIME,
@@ -51,6 +56,7 @@ INFO = Shape(
         "store": STORE.out,
         "registry": shapes.TEXT,
         "pattern_set": PATTERN_SET.out,
+        "stopped": STOP.out.or_null(),
     },
 )
 HEALTH = Shape("Health", "All is well.", {"status": shapes.TEXT})
@@ -75,6 +81,7 @@ def _info(context: Context, ask: Ask) -> Any:
                 "digest": pattern_set.digest,
                 "patterns": len(pattern_set.entries),
             },
+            "stopped": context.registry.current_stop(ask.project),
         }
     )
 

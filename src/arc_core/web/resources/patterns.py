@@ -124,6 +124,23 @@ def _move(context: Context, ask: Ask) -> Any:
     return PATTERN.show(moved)
 
 
+def _resume(context: Context, ask: Ask) -> Any:
+    resumed = context.registry.resume(
+        ask.project, ask["name"], author=ask.author, reason=ask["reason"]
+    )
+    return PATTERN.show(resumed)
+
+
+def _pause_all(context: Context, ask: Ask) -> Any:
+    paused = context.registry.stop(ask.project, author=ask.author, reason=ask["reason"])
+    return PATTERNS.show({"patterns": paused, "next_cursor": None})
+
+
+def _resume_all(context: Context, ask: Ask) -> Any:
+    resumed = context.registry.end_stop(ask.project, author=ask.author, reason=ask["reason"])
+    return PATTERNS.show({"patterns": resumed, "next_cursor": None})
+
+
 def _approve(context: Context, ask: Ask) -> Any:
     approved = approve(
         *(context.registry, ask.project, ask["name"]),
@@ -191,6 +208,24 @@ ENDPOINTS = (
         refusals=(409, 422),
     ),
     Endpoint(
+        "POST",
+        "/api/v1/patterns/pause",
+        "Stop all patterns at once, those built into Runtimes and those on trial included; nothing "
+        "is learned until they are resumed",
+        _pause_all,
+        PATTERNS.out.schema,
+        body=(_REASON,),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/patterns/resume",
+        "Put the patterns that were stopped together where each was, at once",
+        _resume_all,
+        PATTERNS.out.schema,
+        body=(_REASON,),
+        refusals=(409,),
+    ),
+    Endpoint(
         "GET",
         "/api/v1/patterns/{name}",
         "Show a pattern and its history",
@@ -207,6 +242,16 @@ ENDPOINTS = (
         PATTERN.out.schema,
         place=(_NAME,),
         body=(Field("to", choice(State), "the state to take", required=True), _REASON),
+        refusals=(404, 409, 422),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/patterns/{name}/resume",
+        "Put a paused pattern into the state that it was paused in; any other one in force",
+        _resume,
+        PATTERN.out.schema,
+        place=(_NAME,),
+        body=(_REASON,),
         refusals=(404, 409, 422),
     ),
     Endpoint(

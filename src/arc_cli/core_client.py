@@ -24,6 +24,11 @@ _PREFIX = "/api/v1"
 class CoreError(ArcError):
     """Core cannot be asked, or refuses; the message is one sentence with what to do."""
 
+    def __init__(self, sentence: str, *, status: Optional[int] = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        """Of HTTP, where Core has refused."""
+
 
 class TlsFiles:
     """PEM files, as the Runtime's settings of the same names."""
@@ -140,7 +145,7 @@ class CoreClient:
             yield
         except error.HTTPError as refusal:
             with refusal:
-                raise CoreError(self._refusal(refusal)) from refusal
+                raise CoreError(self._refusal(refusal), status=refusal.code) from refusal
         except (OSError, ValueError, http.client.HTTPException) as problem:
             raise CoreError(self._trouble(problem)) from problem
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
-from arc_cli.patterns import documents, evidence, reach
+from arc_cli.patterns import documents, evidence, in_force, reach, stop
 from arc_cli.periods import point
 from arc_cli.states import STATES
+from arc_protocol.patterns.built_in import BUILT_IN
 
-_MOVES = {
-    "pause": ("paused", "take a pattern out of force for the time being"),
-    "resume": ("active", "put a pattern in force again"),
-    "retire": ("retired", "take a pattern out of force that is no longer needed"),
-}
+_ALIASES = {"roll-back": ("rollback",)}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,10 +35,15 @@ def _parser() -> argparse.ArgumentParser:
     common = connection_options()
 
     def add(
-        verb: str, action: Callable[[CoreClient, Any], int], meaning: str
+        verb: str,
+        action: Callable[[CoreClient, Any], int],
+        meaning: str,
+        aliases: Sequence[str] = (),
     ) -> argparse.ArgumentParser:
-        made = verbs.add_parser(verb, help=meaning, description=meaning, parents=[common])
-        made.set_defaults(action=action)
+        made = verbs.add_parser(
+            verb, help=meaning, description=meaning, parents=[common], aliases=aliases
+        )
+        made.set_defaults(action=action, complain=made.error)
         return made
 
     listing = add("list", _list, "list patterns; the last one goes first")
@@ -54,20 +56,44 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(add("add", _add, "add a pattern, or a new revision of the one of that name"))
     importing = add("import", _import, "add the patterns of files, all or none")
     importing.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads stdin")
+    _waiting(importing)
     exporting = add("export", _export, "write the patterns in force as YAML, or JSON with --json")
     exporting.add_argument("--output", metavar="FILE", help="write to a file")
-    for verb, (state, meaning) in _MOVES.items():
-        moving = add(verb, _move, meaning)
-        moving.set_defaults(to=state)
-        _named(moving)
-    _named(add("approve", _approve, "let a pattern take the step that its trial proposes"))
-    _named(add("roll-back", _roll_back, "put the revision that was in force before in force again"))
+    pausing = add("pause", _pause, "take a pattern out of force for the time being")
+    resuming = add("resume", _resume, "put a paused pattern where it was, a retired one in force")
+    for each in (pausing, resuming):
+        each.add_argument("name", nargs="?", metavar="NAME")
+        each.add_argument("--yes", action="store_true", help="with --all: do not ask")
+        _reasoned(each)
+    pausing.add_argument(
+        "--all",
+        action="store_true",
+        help="stop everything: trials, what is built into Runtimes and learning too",
+    )
+    resuming.add_argument("--all", action="store_true", help="put all of that where it was")
+    for verb, action, meaning in (
+        ("retire", _retire, "take a pattern out of force that is no longer needed"),
+        ("approve", _approve, "let a pattern take the step that its trial proposes"),
+        ("roll-back", _roll_back, "put the revision that was in force before in force again"),
+    ):
+        moving = add(verb, action, meaning, aliases=_ALIASES.get(verb, ()))
+        moving.add_argument("name", metavar="NAME")
+        _reasoned(moving)
     return parser
 
 
-def _named(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+def _reasoned(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", help="why, for those who read the history")
+    _waiting(parser)
+
+
+def _waiting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-wait",
+        action="store_false",
+        dest="wait",
+        help="do not wait, up to 2 s, until the Runtimes have it",
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +108,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--state", choices=("candidate", "shadow", "active"), help="where it begins; active"
     )
     parser.add_argument("--reason", help="why it is added, for those who read the history")
+    _waiting(parser)
 
 
 def _list(core: CoreClient, options: argparse.Namespace) -> int:
@@ -90,7 +117,7 @@ def _list(core: CoreClient, options: argparse.Namespace) -> int:
         return _json(found)
     if not found:
         print("There are no patterns" + (f" that are {options.state}." if options.state else "."))
-        return 0
+        return _list_built_in(found, options)
     rows = [
         (each["name"], each["state"], each["revision"], each["author"], clock(each["updated_at"]))
         for each in found
@@ -99,21 +126,28 @@ def _list(core: CoreClient, options: argparse.Namespace) -> int:
         *table(("NAME", "STATE", "REVISION", "AUTHOR", "SINCE"), rows, whole=("STATE", "SINCE")),
         sep="\n",
     )
+    return _list_built_in(found, options)
+
+
+def _list_built_in(found: Sequence[Dict[str, Any]], options: argparse.Namespace) -> int:
+    names = [name for name in BUILT_IN if name not in {each["name"] for each in found}]
+    if names and options.state in (None, "active"):
+        print(f"Built into Arc Runtime: {', '.join(names)}")
     return 0
 
 
 def _show(core: CoreClient, options: argparse.Namespace) -> int:
-    found = core.get(f"/patterns/{quoted(options.name)}")
+    try:
+        found = core.get(f"/patterns/{quoted(options.name)}")
+    except CoreError as problem:
+        if problem.status != 404 or options.name not in BUILT_IN or options.json:
+            raise
+        return _show_built_in(options.name)
     if options.json:
         return _json(found)
     print(f"{clean(found['name'])} is {found['state']} since {clock(found['updated_at'])}")
     print(f"revision {found['revision']} by {clean(found['author'])}")
-    rationale = found["document"].get("rationale")
-    if rationale:
-        print(clean(rationale))
-    for part in ("provider", "operation", "pattern", "fix"):
-        if part in found["document"]:
-            print(f"{part + ':':10} {json.dumps(found['document'][part])}")
+    _show_document(found["document"])
     if found["proposed"]:
         step = found["proposed"]
         print(f"it may become {step['to']}: {clean(step['reason'])}")
@@ -126,6 +160,21 @@ def _show(core: CoreClient, options: argparse.Namespace) -> int:
     if found["allocation"]:
         print(f"`arc rollouts show {clean(found['name'])}` says how its trial stands")
     return 0
+
+
+def _show_built_in(name: str) -> int:
+    print(f"{name} is built into Arc Runtime; Core has nothing in its place")
+    _show_document(BUILT_IN[name])
+    print(f"  arc patterns pause {name}   stop it in all Runtimes")
+    return 0
+
+
+def _show_document(document: Mapping[str, Any]) -> None:
+    if document.get("rationale"):
+        print(clean(document["rationale"]))
+    for part in ("provider", "operation", "pattern", "fix"):
+        if part in document:
+            print(f"{part + ':':10} {json.dumps(document[part])}")
 
 
 def _reach(core: CoreClient, name: str) -> Sequence[str]:
@@ -173,7 +222,7 @@ def _add(core: CoreClient, options: argparse.Namespace) -> int:
     added = core.post(
         "/patterns", {"document": document, "state": options.state, "reason": options.reason}
     )
-    return _said(options, added)
+    return _said(core, options, added)
 
 
 def _document(given: Dict[str, str]) -> Dict[str, Any]:
@@ -191,9 +240,7 @@ def _import(core: CoreClient, options: argparse.Namespace) -> int:
     added = core.post("/patterns/import", {"documents": found})["patterns"]
     if options.json:
         return _json(added)
-    for each in added:
-        _said(options, each)
-    return 0
+    return _said(core, options, *added)
 
 
 def _export(core: CoreClient, options: argparse.Namespace) -> int:
@@ -215,25 +262,50 @@ def _export(core: CoreClient, options: argparse.Namespace) -> int:
     return 0
 
 
-def _move(core: CoreClient, options: argparse.Namespace) -> int:
-    path = f"/patterns/{quoted(options.name)}/state"
-    return _said(options, core.post(path, {"to": options.to, "reason": options.reason}))
+def _pause(core: CoreClient, options: argparse.Namespace) -> int:
+    if _all(options):
+        return stop.pause(core, options)
+    return _step(core, options, "state", to="paused")
+
+
+def _resume(core: CoreClient, options: argparse.Namespace) -> int:
+    if _all(options):
+        return stop.resume(core, options)
+    return _step(core, options, "resume")
+
+
+def _all(options: argparse.Namespace) -> bool:
+    if options.all == (options.name is not None):
+        options.complain("give either NAME or --all")
+    return bool(options.all)
+
+
+def _retire(core: CoreClient, options: argparse.Namespace) -> int:
+    return _step(core, options, "state", to="retired")
 
 
 def _approve(core: CoreClient, options: argparse.Namespace) -> int:
-    path = f"/patterns/{quoted(options.name)}/approve"
-    return _said(options, core.post(path, {"reason": options.reason}))
+    return _step(core, options, "approve")
 
 
 def _roll_back(core: CoreClient, options: argparse.Namespace) -> int:
-    path = f"/patterns/{quoted(options.name)}/rollback"
-    return _said(options, core.post(path, {"reason": options.reason}))
+    return _step(core, options, "rollback")
 
 
-def _said(options: argparse.Namespace, record: Dict[str, Any]) -> int:
+def _step(core: CoreClient, options: argparse.Namespace, way: str, **body: str) -> int:
+    path = f"/patterns/{quoted(options.name)}/{way}"
+    return _said(core, options, core.post(path, {**body, "reason": options.reason}))
+
+
+def _said(core: CoreClient, options: argparse.Namespace, *records: Dict[str, Any]) -> int:
     if options.json:
-        return _json(record)
-    print(f'"{clean(record["name"])}" is {record["state"]}, revision {record["revision"]}.')
+        return _json(records[0])
+    for each in records:
+        print(f'"{clean(each["name"])}" is {each["state"]}, revision {each["revision"]}.')
+    published = [each for each in records if each["state"] != "candidate"]
+    if options.wait and published:
+        sys.stdout.flush()
+        print(*in_force.wait(core, published), sep="\n")
     return 0
 
 

@@ -29,9 +29,9 @@ client = openai.OpenAI(max_retries=0)
 stop = threading.Event()
 loop = None
 
-def call(temperature=0.95):
+def call(temperature=0.95, model="gpt-4o"):
     client.chat.completions.create(
-        model="gpt-4o", temperature=temperature, user=name,
+        model=model, temperature=temperature, user=name,
         messages=[{"role": "user", "content": "Well?"}],
     )
 
@@ -58,6 +58,8 @@ for line in sys.stdin:
     if command == "call":
         for _ in range(int(argument)):
             call()
+    elif command == "ask":
+        call(model=argument)
     elif command == "work":
         loop = threading.Thread(target=work)
         loop.start()

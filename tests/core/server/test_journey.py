@@ -46,8 +46,8 @@ def delivered(process: CoreProcess) -> list[str]:
     return [call["response_id"] for call in rest.calls(process)]
 
 
-def add_pattern(process: CoreProcess, folder: Path) -> None:
-    """Add one as a person would."""
+def add_pattern(process: CoreProcess, folder: Path) -> str:
+    """Add one as a person would; return what is printed."""
     file = folder / "hot.json"
     file.write_text(json.dumps(HOT))
     command = [sys.executable, "-m", "arc_cli", "patterns", "add", str(file)]
@@ -55,6 +55,7 @@ def add_pattern(process: CoreProcess, folder: Path) -> None:
         [*command, "--url", process.http_url], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_pattern_is_in_force_in_all_applications_at_once(
@@ -68,7 +69,7 @@ def test_a_pattern_is_in_force_in_all_applications_at_once(
             each.do("work")
         chat_api.wait_for(lambda requests: {each["user"] for each in requests} == {*NAMES}, 30)
         assert {each["temperature"] for each in chat_api.requests} == {0.95}
-        add_pattern(process, tmp_path)
+        assert "In force on 3 of 3 Runtimes" in add_pattern(process, tmp_path)
         chat_api.wait_for(
             lambda requests: (
                 {each["user"] for each in requests if each["temperature"] == 0.7} == {*NAMES}
@@ -86,6 +87,32 @@ def test_a_pattern_is_in_force_in_all_applications_at_once(
 
         # their answers are written down soon after the set is in force
         wait_until(lambda: held() == [version] * 3)
+
+
+def test_all_is_stopped_in_a_running_application_and_goes_on(
+    chat_api: Provider, tmp_path: Path
+) -> None:
+    """What Core has pushed and what is built in change nothing, until all is resumed."""
+    with core(tmp_path / "data") as process, ExitStack() as stack:
+        (one, *_) = applications(stack, process.grpc_url, chat_api, tmp_path)
+        assert one.do("link connected") == "ok"
+        add_pattern(process, tmp_path)
+        assert one.do("pushed hot") == "ok"
+
+        def sent() -> list[float]:
+            del chat_api.requests[:]
+            for model in ("gpt-4.1", "gpt-4o"):
+                one.do(f"ask {model}")
+            return [each["temperature"] for each in chat_api.requests]
+
+        assert sent() == [0.7, 0.7]
+        rest.post(process, "/api/v1/patterns/pause", {"reason": "alarm"})
+        assert one.do("pushed gpt-4.1-high-temperature") == "ok"
+        assert sent() == [0.95, 0.95]
+        rest.post(process, "/api/v1/patterns/resume", {})
+        assert one.do("pushed gpt-4.1-high-temperature hot") == "ok"
+        assert sent() == [0.7, 0.7]
+        assert one.do("faults") == "{}"
 
 
 def test_a_kill_of_core_under_load_loses_no_call(chat_api: Provider, tmp_path: Path) -> None:

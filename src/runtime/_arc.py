@@ -33,7 +33,7 @@ from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
 from runtime._telemetry.pipeline import Pipeline
 from runtime._telemetry.resource import attributes
-from runtime._telemetry.runs import SESSION, current_run
+from runtime._telemetry.runs import MARKS, SESSION, current_run, marked
 from runtime._work import Work
 from runtime._worker import Worker
 from runtime.errors import ArcError
@@ -72,6 +72,7 @@ class Arc:
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
         redact: Union[str, Callable[[str], str], None] = None,
+        otel: Optional[str] = None,
         otel_compat: Optional[str] = None,
         heal: Optional[bool] = None,
         policy: Union[str, Mapping[str, Any], None] = None,
@@ -94,6 +95,7 @@ class Arc:
             "mode": mode,
             "capture_content": capture_content,
             "redact": redact,
+            "otel": otel,
             "otel_compat": otel_compat,
             "heal": heal,
             "policy": policy,
@@ -254,13 +256,29 @@ class Arc:
         return client
 
     @contextmanager
-    def session(self, name: str) -> Iterator[None]:
-        """Mark the calls made inside as belonging to one agent run."""
-        token = SESSION.set(name)
+    def session(
+        self, name: str, *, application: Optional[str] = None, pipeline: Optional[str] = None
+    ) -> Iterator[None]:
+        """Mark the calls made inside as belonging to one agent run.
+
+        `application` and `pipeline` are names of yours for what the run is part of; sessions
+        inside have them as well.
+        """
+        token, marks = SESSION.set(name), marked(application=application, pipeline=pipeline)
         try:
             yield
         finally:
+            MARKS.reset(marks)
             SESSION.reset(token)
+
+    @contextmanager
+    def handoff(self, giver: str, taker: str) -> Iterator[None]:
+        """Mark the calls made inside as those of the agent `taker`, who has it from `giver`."""
+        marks = marked(giver=giver, taker=taker)
+        try:
+            yield
+        finally:
+            MARKS.reset(marks)
 
     def feedback(
         self,

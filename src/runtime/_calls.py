@@ -115,6 +115,7 @@ class FinishedCall:
         "reply",
         "retries",
         "sent",
+        "served_model",
         "server",
         "started_ns",
         "stream",
@@ -141,6 +142,7 @@ class FinishedCall:
         error: Optional[CallError] = None,
         healing: Optional[Healing] = None,
         retries: Optional[int] = None,
+        served_model: Optional[str] = None,
         instrumented_by: Optional[str] = None,
     ) -> None:
         self.api = api
@@ -173,5 +175,7 @@ class FinishedCall:
         self.healing = healing
         self.retries = retries
         """How often the SDK had sent the request again; None where it does not say."""
+        self.served_model = served_model
+        """The model that a gateway says has answered; None where none does."""
         self.instrumented_by = instrumented_by
         """Another instrumentation that already makes a span for this call."""

@@ -18,6 +18,8 @@ _logger = logging.getLogger("arc")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
 _LONGEST_S = 3600
+AUTO, OFF = "auto", "off"
+"""Whether the application's own OpenTelemetry is told of its calls."""
 CACHE_CREATION = "cache_creation"
 """The older name of tokens that are written to the cache."""
 _HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -99,6 +101,13 @@ def _compat(value: Any) -> str:
     return CACHE_CREATION
 
 
+def _otel(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text not in (AUTO, OFF):
+        raise SettingError(f"write {AUTO} or {OFF}")
+    return text
+
+
 def _hook(value: Any) -> Any:
     if callable(value) or (isinstance(value, str) and _HOOK.fullmatch(value.strip())):
         return value.strip() if isinstance(value, str) else value
@@ -152,6 +161,14 @@ SETTINGS: Tuple[Setting, ...] = (
         _hook,
         "function that gets each text which would leave the process and returns what may; as text "
         "module:function",
+    ),
+    Setting(
+        "otel",
+        "ARC_OTEL",
+        AUTO,
+        _otel,
+        "off: the application's own OpenTelemetry gets no spans and no measures of Arc, the "
+        "endpoint alone does",
     ),
     Setting(
         "otel_compat",

@@ -18,6 +18,8 @@ PENDING = object()
 """Stands for a reply that the application has not read yet."""
 _RETRY_COUNT = "x-stainless-retry-count"
 """Header by which SDKs made by Stainless tell how often a request was sent before."""
+_SERVED_MODEL = "x-ms-served-model"
+"""Header by which Azure tells which model has answered in the place of the one asked for."""
 _WORDLESS = re.compile(r"Error code: \d{3}\Z")
 
 
@@ -80,6 +82,7 @@ class Exchange:
         "error",
         "first_chunk_at",
         "folded",
+        "headers",
         "healing",
         "history",
         "overhead_s",
@@ -163,7 +166,9 @@ class Exchange:
     def open(self) -> None:
         """The application asked for a stream; the exchange ends when that ends."""
         self.stream = True
-        self.request: Any = None  # what the HTTP library sent, once the stream is there
+        # what the HTTP library sent and got, once the stream is there
+        self.request: Any = None
+        self.headers: Any = None
         self.chunks: List[Any] = []
         self.first_chunk_at = 0.0
         self.abandoned = False
@@ -185,6 +190,15 @@ class Exchange:
         if self.stream:
             return None if self.request is None else _told(self.request)
         return _retries_of(getattr(self.reply, "http_response", None))
+
+    def served_model(self) -> Optional[str]:
+        """Return the model that has answered, where the reply's headers can be seen and say so."""
+        if self.stream:
+            headers = self.headers
+        else:
+            headers = getattr(getattr(self.reply, "http_response", None), "headers", None)
+        told = None if headers is None else headers.get(_SERVED_MODEL)
+        return told if isinstance(told, str) and told else None
 
     def hand_over(self) -> None:
         """Leave the chunks so far to the worker, so that a long stream is not held in memory."""

@@ -23,6 +23,7 @@ SAMPLES: Dict[str, Any] = {
     "metrics_port": (1, "2", 3, 9090),
     "mode": ("observe", "enforce", "observe", "enforce"),
     "capture_content": (False, "1", False, None),
+    "otel": ("off", "auto", "off", "auto"),
     "policy": ("all", "none", "content", "safe"),
     "service_name": ("a", "b", "c", None),
     "tls_ca": ("a.pem", "b.pem", "c.pem", None),
@@ -37,6 +38,7 @@ BAD: Dict[str, Any] = {
     "metrics_port": ["many", "-1", "65536", "9090.5", ""],
     "mode": ["panic", ""],
     "capture_content": ["perhaps"],
+    "otel": ["live", ""],
     "policy": ["some", '{"temperature": "some"}', '{"*": {"low": 1}}'],
     "shutdown_timeout": ["soon", "-1", "nan", "inf", "1e10", ""],
 }

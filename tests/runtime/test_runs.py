@@ -83,6 +83,8 @@ def test_the_calls_of_a_run_share_their_arm(
     runs = defaultdict(list)
     for span in spans(arc, core):
         assert span["arc.rollout.probability"] == 0.5
+        assert span["feature_flag.key"] == "arc.cooler"
+        assert span["feature_flag.result.variant"] == span["arc.rollout.arm"]
         runs[span["arc.rollout.unit_hash"]].append(span)
     assert len(runs) == units
     assert {len({span["arc.rollout.arm"] for span in run}) for run in runs.values()} == {1}

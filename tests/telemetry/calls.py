@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional
 
 from arc_protocol.patterns import Pattern, PatternSet
 from runtime._calls import Api, FinishedCall, Server
+from runtime._telemetry.runs import SESSION, marked
 from runtime.providers._openai_chat import ChatReader
 
 BODY = {
@@ -23,6 +24,14 @@ REPLY = {
     "usage": {"prompt_tokens": 10, "completion_tokens": 5},
 }
 STARTED_NS = 1_700_000_000_000_000_000
+
+
+def in_session(name: str, **marks: Any) -> contextvars.Context:
+    """Return a context as it is inside of a session."""
+    context = contextvars.copy_context()
+    context.run(SESSION.set, name)
+    context.run(lambda: marked(**marks))
+    return context
 
 
 def finished_call(

@@ -41,6 +41,23 @@ def test_a_call_of_a_trial_tells_its_arm(
     assert told(stage, treat) == expected
 
 
+def test_tools_for_feature_flags_see_the_arm() -> None:
+    """They compare the variants of a flag, and know nothing of Arc."""
+    document = {
+        "name": "cooler",
+        "pattern": {"temperature": {">": 0.9}},
+        "fix": {"temperature": 0.7},
+        "allocation": {"stage": "canary", "treat": 0},
+    }
+    attributes = describe(finished_call(document)).attributes
+    flag = {name: value for name, value in attributes.items() if name.startswith("feature_flag.")}
+    assert flag == {
+        "feature_flag.key": "arc.cooler",
+        "feature_flag.result.variant": "control",
+        "feature_flag.provider.name": "arc",
+    }
+
+
 def test_the_probability_is_that_of_the_coin() -> None:
     assert told("canary", WHOLE // 4)["probability"] == 0.25
 

@@ -15,7 +15,7 @@ from runtime._telemetry.description import describe
 from runtime._telemetry.spans import encode
 from runtime.providers._openai_other import EmbeddingsReader, GenericReader
 from runtime.providers._openai_responses import ResponsesReader
-from telemetry.calls import BODY, STARTED_NS, finished_call
+from telemetry.calls import BODY, STARTED_NS, finished_call, in_session
 
 COOLER = {
     "name": "cooler",
@@ -30,8 +30,8 @@ DEVELOPER = {
 FAILING = {"name": "failing", "pattern": {"messages": {">": 1}}, "fix": {"temperature": 0.7}}
 
 
-def span_of(call: Any, *, capture_content: bool = False, session: Any = None) -> Span:
-    return encode(describe(call, session=session), capture_content=capture_content)
+def span_of(call: Any, *, capture_content: bool = False) -> Span:
+    return encode(describe(call), capture_content=capture_content)
 
 
 def attributes(span: Span) -> Dict[str, Any]:
@@ -75,8 +75,8 @@ def test_given_ids_are_kept() -> None:
 
 def test_every_span_tells_who_answered_and_what_was_decided() -> None:
     """Also a call that no pattern concerned names the set that said so."""
-    call = finished_call()
-    told = attributes(span_of(call, session="run-1"))
+    call = finished_call(context=in_session("run-1"))
+    told = attributes(span_of(call))
     request = json.loads(told.pop("arc.request"))
     assert json.loads(told.pop("arc.turn"))["messages"] == 1
     assert told == {
@@ -96,6 +96,7 @@ def test_every_span_tells_who_answered_and_what_was_decided() -> None:
         "arc.fix.outcome": "none",
         "arc.interception.duration": 0.000002,
         "arc.session": "run-1",
+        "gen_ai.conversation.id": "run-1",
     }
     assert (request["model"], request["temperature"]) == ("gpt-4.1", 1.2)
 

@@ -13,6 +13,7 @@ NAMES = {
     value for name, value in vars(semconv).items() if name.isupper() and isinstance(value, str)
 }
 NEWER = {
+    "gen_ai.prompt.version",
     "gen_ai.request.previous_response.id",
     "gen_ai.request.reasoning.level",
     "gen_ai.response.status",

@@ -8,7 +8,7 @@ from typing import Any, Dict, NamedTuple, Optional
 from arc_protocol import semconv
 from arc_protocol.patterns.allocation import SHADOW
 from runtime._calls import FinishedCall, Reading
-from runtime._telemetry import changes, content
+from runtime._telemetry import changes, content, runs
 
 _TEXT_LIMIT = 1024
 _ELEMENT_LIMIT = 256
@@ -65,7 +65,7 @@ class Description(NamedTuple):
         return attributes
 
 
-def describe(call: FinishedCall, *, session: Optional[str] = None) -> Description:
+def describe(call: FinishedCall) -> Description:
     """Read a finished call once, for spans and metrics alike; takes the worker's time."""
     reader = call.api.reader
     request = reader.request(call.sent)
@@ -78,8 +78,12 @@ def describe(call: FinishedCall, *, session: Optional[str] = None) -> Descriptio
         **_rollout(call),
         **_error(call),
         **_healing(call),
-        semconv.ARC_SESSION: session,
+        **runs.attributes(call.context),
     }
+    if call.served_model is not None and semconv.RESPONSE_MODEL in stated:
+        stated[semconv.RESPONSE_MODEL] = call.served_model
+    # tools that know the conventions alone group by it
+    stated.setdefault(semconv.CONVERSATION_ID, stated[semconv.ARC_SESSION])
     message = stated.pop(semconv.ARC_ERROR_MESSAGE, None) or ""
     attributes = {
         name: _bounded(value) for name, value in stated.items() if value is not None and value != []
@@ -141,6 +145,9 @@ def _rollout(call: FinishedCall) -> Dict[str, Any]:
         semconv.ARC_ROLLOUT_ARM: arm if call.enforced else SHADOW,
         semconv.ARC_ROLLOUT_PROBABILITY: probability if call.enforced else 0.0,
         semconv.ARC_ROLLOUT_UNIT_HASH: assignment.unit_hash,
+        semconv.FEATURE_FLAG_KEY: f"arc.{pattern.name}",
+        semconv.FEATURE_FLAG_RESULT_VARIANT: arm if call.enforced else SHADOW,
+        semconv.FEATURE_FLAG_PROVIDER_NAME: "arc",
     }
 
 

@@ -9,18 +9,19 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple
 from arc_protocol import semconv
 from arc_protocol.patterns import Decision
 from runtime._calls import FinishedCall
+from runtime._config import AUTO
 from runtime._feedback import Feedback
 from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
-from runtime._telemetry.description import describe
+from runtime._telemetry.description import Description, describe
 from runtime._telemetry.failures import Failures
 from runtime._telemetry.feedback import Judgements
+from runtime._telemetry.meter import Measures
 from runtime._telemetry.metrics import Metrics
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.redaction import Redaction
 from runtime._telemetry.resource import resource
-from runtime._telemetry.runs import SESSION
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFiles
 
@@ -67,6 +68,7 @@ class Pipeline:
         self._unread: List[Tuple[float, Exchange]] = []
         self._failures = Failures()
         self._judgements = Judgements()
+        self._measures = Measures()
         # relates the clock that callers read to the wall clock
         self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
 
@@ -222,31 +224,43 @@ class Pipeline:
 
     def _finish(self, exchange: Exchange, reply: Any) -> None:
         call = self._call(exchange, reply)
-        description = describe(call, session=exchange.context.get(SESSION))
+        description = describe(call)
         try:
             self._failures.note(description)
         except Exception as fault:  # the call is told of, whatever is in its reply
             self._guard.caught("detection", fault)
         self._metrics.observe(call, description.attributes)
-        own_trace = tracer.captures_content()
+        joins = self.settings.otel == AUTO
+        own_trace = joins and tracer.captures_content()
         if self._redaction is not None:
             leaves = self._captures_content or own_trace
             description = self._redaction.of_call(description, with_content=leaves)
         if call.decision is not None and call.decision.errors:
             self.link.stumbled(call.decision.errors)
-        ids = None
-        try:
-            ids = tracer.record(
-                description, capture_content=own_trace, compat=self.settings.otel_compat
-            )
-        except Exception as fault:  # the application's tracer provider is not ours
-            self._guard.caught("tracer", fault)
+        ids = self._told_to_the_application(description, own_trace) if joins else None
         if self._exporter is not None:
             capture = self._captures_content
             span = spans.encode(description, capture_content=capture, ids=ids)
             if call.api.fetches is None:
                 self._judgements.remember(description.attributes.get(semconv.RESPONSE_ID), span)
             self._exporter.add(span)
+
+    def _told_to_the_application(
+        self, description: Description, capture_content: bool
+    ) -> Optional[Tuple[int, int]]:
+        """Give its own providers their span and measures; return the ids of the span, if any."""
+        ids = None
+        # what it has set up there is not ours
+        try:
+            compat = self.settings.otel_compat
+            ids = tracer.record(description, capture_content=capture_content, compat=compat)
+        except Exception as fault:
+            self._guard.caught("tracer", fault)
+        try:
+            self._measures.record(description)
+        except Exception as fault:
+            self._guard.caught("meter", fault)
+        return ids
 
     def _judge(self, feedback: Feedback) -> None:
         if self._exporter is not None:
@@ -296,6 +310,7 @@ class Pipeline:
             error=exchange.error,
             healing=exchange.healing,
             retries=exchange.retries(),
+            served_model=exchange.served_model(),
             instrumented_by=exchange.seam.instrumented_by(exchange),
         )
 

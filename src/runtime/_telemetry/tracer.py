@@ -9,6 +9,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from arc_protocol import semconv
 from arc_protocol.version import __version__
+from runtime._calls import FinishedCall
 from runtime._config import CACHE_CREATION
 from runtime._telemetry.description import Description
 
@@ -32,6 +33,16 @@ def current_span_context(context: contextvars.Context) -> Any:
     return span_context if span_context.is_valid else None
 
 
+def is_told_by_others(call: FinishedCall) -> bool:
+    """Tell whether another instrumentation tells of this call, or none shall."""
+    if call.instrumented_by is not None:
+        return True
+    context: Any = sys.modules.get("opentelemetry.context")
+    return context is not None and any(
+        call.context.run(context.get_value, key) for key in _SUPPRESSING
+    )
+
+
 def record(
     description: Description, *, capture_content: bool, compat: Optional[str] = None
 ) -> Optional[Tuple[int, int]]:
@@ -44,7 +55,7 @@ def record(
     instrumentation makes a span for this very call.
     """
     trace: Any = sys.modules.get("opentelemetry.trace")
-    if trace is None or description.call.instrumented_by is not None:
+    if trace is None or is_told_by_others(description.call):
         return None
     provider = trace.get_tracer_provider()
     if isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider)):
@@ -54,16 +65,11 @@ def record(
     if compat == CACHE_CREATION and semconv.USAGE_CACHE_WRITE_INPUT_TOKENS in attributes:
         attributes[_OLDER] = attributes.pop(semconv.USAGE_CACHE_WRITE_INPUT_TOKENS)
     span = description.call.context.run(_span, trace, tracer, description, attributes)
-    if span is None:
-        return None
     span_context = span.get_span_context()
     return (span_context.trace_id, span_context.span_id) if span_context.is_valid else None
 
 
 def _span(trace: Any, tracer: Any, description: Description, attributes: Mapping[str, Any]) -> Any:
-    context: Any = sys.modules["opentelemetry.context"]
-    if any(context.get_value(key) for key in _SUPPRESSING):
-        return None
     span = tracer.start_span(
         description.name,
         kind=trace.SpanKind.CLIENT,

@@ -38,6 +38,8 @@ _REQUEST = (
     Field(semconv.REQUEST_PREVIOUS_RESPONSE_ID, ("previous_response_id",), text),
     Field(semconv.CONVERSATION_ID, ("conversation",), text),
     Field(semconv.CONVERSATION_ID, ("conversation", "id"), text),
+    Field(semconv.PROMPT_NAME, ("prompt", "id"), text),
+    Field(semconv.PROMPT_VERSION, ("prompt", "version"), text),
     Field(semconv.OPENAI_REQUEST_SERVICE_TIER, ("service_tier",), other_than("auto")),
 )
 

@@ -44,6 +44,7 @@ class ObservedStreams:
             reply._arc_exchange = exchange
             # not the response, which must go when the application drops it
             exchange.request = getattr(reply.response, "request", None)
+            exchange.headers = getattr(reply.response, "headers", None)
             return True
         response = getattr(reply, "http_response", None)
         if response is None:

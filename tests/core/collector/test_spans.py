@@ -26,13 +26,13 @@ from core.collector.otlp_spans import (
 from runtime._calls import CallError
 from runtime._telemetry import resource, spans
 from runtime._telemetry.description import describe
-from telemetry.calls import finished_call
+from telemetry.calls import finished_call, in_session
 
 
 def from_runtime(**fields: Any) -> dict[str, Any]:
     """Return the record of a call that Arc Runtime itself has encoded."""
     fix = {"name": "cool", "pattern": {"temperature": {">": 1}}, "fix": {"temperature": 0.7}}
-    described = describe(finished_call(fix, **fields), session="run-7")
+    described = describe(finished_call(fix, context=in_session("run-7"), **fields))
     sent = request(spans.encode(described, capture_content=True))
     sent.resource_spans[0].resource.CopyFrom(resource.resource("shop", {}))
     (found,) = records(read(sent))

@@ -31,6 +31,7 @@ from runtime._heal import Healer
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
 from runtime._seam import Seam, when_imported
+from runtime._telemetry import forks
 from runtime._telemetry.pipeline import Pipeline
 from runtime._telemetry.resource import attributes
 from runtime._telemetry.runs import MARKS, SESSION, current_run, marked
@@ -378,7 +379,11 @@ def _register_hooks() -> None:
     _hooked = True
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork,
+            after_in_parent=_after_fork_in_parent,
+            after_in_child=_after_fork_in_child,
+        )
 
 
 def _at_exit() -> None:
@@ -389,6 +394,11 @@ def _at_exit() -> None:
 def _before_fork() -> None:
     if Arc._running is not None:
         Arc._running._worker.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    if Arc._running is not None and forks.note_children():
+        Arc._running._worker.after_fork()
 
 
 def _after_fork_in_child() -> None:

@@ -6,9 +6,9 @@ from typing import Any, Callable
 
 from runtime._feedback import Feedback
 from runtime._guard import Guard
-from runtime._link import forks
 from runtime._link.link import Link
 from runtime._patterns import PatternRegistry
+from runtime._telemetry import forks
 from runtime._telemetry.pipeline import Pipeline
 
 

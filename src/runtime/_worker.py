@@ -183,6 +183,10 @@ class Worker:
         if self._thread is not None and self.stop(patient=True):
             self._guarded("suspend", self._task.suspend, None)
 
+    def after_fork(self) -> None:
+        """Go on at once in the parent, for what its children leave to it."""
+        self._guarded("start", self.start, None)
+
     def forget(self) -> None:
         """Be new in a forked child: what was queued belongs to the parent."""
         self._start_lock = threading.Lock()

@@ -10,7 +10,7 @@ import pytest
 
 from core_stand_in import StandIn
 from runtime import Arc
-from runtime._link import forks
+from runtime._telemetry import forks
 from telemetry.receiver import Receiver
 
 

@@ -12,7 +12,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from core_stand_in import Connection, StandIn, cool, pattern_set
-from runtime._link import forks
+from runtime._telemetry import forks
 
 _PRELUDE = """
 import os, sys, threading, openai
@@ -81,6 +81,13 @@ def ended_well(process: Any) -> str:
     return str(out)
 
 
+_FORBIDDING = """
+    from runtime._telemetry import forks
+    forks._BY_SUBPROCESS = True
+"""
+"""Makes every Python one before 3.10, where a child must not use gRPC after its parent has."""
+
+
 def welcomed(core: StandIn) -> Connection:
     connection = core.connection(60)
     connection.hello()
@@ -130,6 +137,44 @@ def test_killed_program_leaves_a_file_that_the_next_one_uses(core: StandIn, tmp_
     """
     assert ended_well(run(program, core, tmp_path)).strip() == "True"
     core.start()
+
+
+_INHERITING = """
+    arc = Arc()
+    call()
+    until(lambda: pushed(arc) == ["cool"])
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            if pushed(arc) == ["cool"]:  # before it has said anything itself
+                call()
+                until(lambda: arc.link.state == "inherited")
+                until(lambda: pushed(arc) == ["newer"])
+                assert arc.flush(10)
+                code = 0
+        finally:
+            os._exit(code)
+    code = os.waitpid(child, 0)[1]
+    assert code == 0, code
+    print(pushed(arc), arc.faults())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_child_that_must_not_use_grpc_has_the_patterns_of_its_parent(
+    core: StandIn, tmp_path: Path
+) -> None:
+    """Those in force at the fork, and what its parent, which makes no more calls, gets later."""
+    process = run(_FORBIDDING + _INHERITING, core, tmp_path, PYTHONWARNINGS="default")
+    first = core.connection(60)
+    parent = first.hello()
+    first.send(pattern_set=pattern_set(1, cool()))
+    assert first.ended.wait(60)  # before the fork
+    second = core.connection(60)
+    assert second.hello().runtime_id == parent.runtime_id
+    second.send(pattern_set=pattern_set(2, cool("newer")))
+    assert ended_well(process).strip() == "['newer'] {}"
 
 
 _FORKING = """

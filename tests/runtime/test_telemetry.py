@@ -238,7 +238,10 @@ FORKING = """
 import os, sys
 import openai
 from runtime import Arc
+from runtime._telemetry import forks
 
+if sys.argv[2] == "forbidden":
+    forks._BY_SUBPROCESS = True  # as before Python 3.10
 arc = Arc()
 
 def call():
@@ -263,18 +266,109 @@ call()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-def test_forked_child_delivers_its_own_calls(receiver: Receiver, space: Any) -> None:
+@pytest.mark.parametrize("grpc", ["as it is", "forbidden"])
+def test_forked_child_delivers_its_own_calls(grpc: str, receiver: Receiver, space: Any) -> None:
     """A child made in the middle of everything works, and neither process hangs.
 
     In a process without a receiver: gRPC 1.70, the last for Python 3.8, cannot be used in a child
     that was forked from under a server.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", FORKING, space.base_url],
+    done = forking(FORKING, receiver, space.base_url, grpc)
+    assert done.returncode == 0, done.stderr
+    assert len(receiver.wait_for_spans(3)) == 3
+
+
+POOL = """
+import multiprocessing, sys
+import openai
+from runtime import Arc
+from runtime._telemetry import forks
+
+forks._BY_SUBPROCESS = True  # as before Python 3.10
+arc = Arc()
+
+def call(_):
+    with openai.OpenAI(base_url=sys.argv[1], api_key="k") as client:
+        client.chat.completions.create(
+            model="gpt-4.1", messages=[{"role": "user", "content": "x"}]
+        )
+    return arc.flush(10)
+
+assert call(0)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert all(pool.map(call, range(6), 1))
+if sys.argv[2] == "stay":
+    sys.stdin.read()
+print(arc.faults())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_parent_delivers_what_its_children_leave(receiver: Receiver, space: Any) -> None:
+    """Where gRPC is forbidden to children: at its end, and soon while it waits without a call."""
+    done = forking(POOL, receiver, space.base_url, "end")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "{}"
+    assert len(receiver.wait_for_spans(7)) == 7
+    with subprocess.Popen(
+        [sys.executable, "-c", POOL, space.base_url, "stay"],
         env={**os.environ, "ARC_ENDPOINT": receiver.endpoint, "ARC_METRICS_PORT": "0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    ) as staying:
+        assert len(receiver.wait_for_spans(14)) == 14
+        staying.communicate(timeout=30)
+    assert staying.returncode == 0
+    assert len({span.span_id for span in receiver.spans}) == len(receiver.spans) == 14
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_child_that_may_leave_nothing_says_what_is_lost(receiver: Receiver, space: Any) -> None:
+    """Without gRPC and without a place on disk the loss is told, and the calls go on."""
+    done = forking(FORKING, receiver, space.base_url, "forbidden", ARC_SPOOL="0")
+    assert done.returncode == 0, done.stderr
+    assert "Telemetry of this process is lost: it was forked" in done.stderr
+    assert len(receiver.wait_for_spans(2)) == 2
+
+
+def forking(program: str, receiver: Receiver, *arguments: str, **env: str) -> Any:
+    settings = {"ARC_ENDPOINT": receiver.endpoint, "ARC_METRICS_PORT": "0", **env}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+STARTING = """
+import subprocess, sys
+from runtime._telemetry import forks
+
+if sys.argv[1] == "own":
+    import grpc
+forks.load()
+import grpc
+with grpc.insecure_channel("localhost:1") as channel:
+    channel.unary_unary("/a/b").future(b"", timeout=5).exception()
+    subprocess.run(["printenv", "GRPC_ENABLE_FORK_SUPPORT"])
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 10), reason="subprocess does not fork")
+@pytest.mark.parametrize("imported", ["by Arc", "own"])
+def test_programs_start_without_handlers_of_grpc(imported: str) -> None:
+    """They end or hang one program in a thousand; who imports gRPC first has it as it wants."""
+    env = {"GRPC_TRACE": "fork", "GRPC_VERBOSITY": "DEBUG"}
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING, imported],
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert len(receiver.wait_for_spans(3)) == 3
+    assert done.stdout == ""
+    if imported == "by Arc":
+        assert "PrepareFork" not in done.stderr

@@ -297,6 +297,26 @@ def test_what_is_of_this_process_can_go_at_once(disk: Disk) -> None:
     assert spool.take(at_once=True) is None
 
 
+def test_parent_takes_what_its_children_leave(disk: Disk) -> None:
+    """Soon after it is there, and all of it at the end, also while another batch is under way."""
+    parent, child = disk.spool(has_children=lambda: True), disk.spool()
+    fill(child, disk, b"a", spans=500)
+    assert disk.deliver(parent) == [b"a"]
+    fill(child, disk, b"b", spans=500)
+    disk.now += 1.1
+    batch = parent.take()
+    fill(child, disk, b"c", b"d", spans=500)
+    for payload in (b"b", b"c", b"d"):
+        assert batch is not None
+        assert batch.payload == payload
+        parent.done(batch)
+        batch = parent.take(at_once=True)
+    assert batch is None
+    disk.now += 1.1
+    child.refresh()
+    assert child.spans == 0
+
+
 def test_spans_of_this_process_that_wait(disk: Disk) -> None:
     """It counts its own, until any process has delivered them."""
     spool, other = disk.spool(), disk.spool()

@@ -44,6 +44,16 @@ class LastGood:
         name = f"patterns-{_cache.identity(endpoint, api_key)}.json"
         self.path = _cache.folder(folder) / name
         self._complained = False
+        self._seen: Optional[int] = None
+
+    def is_new(self) -> bool:
+        """Tell whether the file is another one than when this was asked before."""
+        before = self._seen
+        try:
+            self._seen = self.path.stat().st_mtime_ns
+        except OSError:
+            return False
+        return self._seen != before
 
     def load(self) -> Optional[Stored]:
         """Return what was saved; None when there is nothing, or nothing that can be used."""

@@ -21,10 +21,9 @@ from typing import (
 from arc_protocol.patterns import Origin
 from arc_protocol.patterns.decision import Failure, Fault
 from runtime._guard import Guard
-from runtime._link import forks
 from runtime._link.shelf import Shelf
 from runtime._patterns import PatternRegistry
-from runtime._telemetry import greenlets
+from runtime._telemetry import forks, greenlets
 
 if TYPE_CHECKING:
     from runtime._link.reports import Identity
@@ -56,8 +55,9 @@ class LinkState(NamedTuple):
     """How it stands with the patterns of Core."""
 
     state: str
-    """off; waiting, for the first call; connecting; connected; unreachable; refused; or
-    unsupported, where the endpoint takes telemetry alone."""
+    """off; waiting, for the first call; connecting; connected; unreachable; refused;
+    unsupported, where the endpoint takes telemetry alone; or inherited, in a forked child that has
+    the patterns which its parent receives."""
     version: int
     """Of the set in force; 0 for none."""
     patterns: int

@@ -14,6 +14,7 @@ from runtime._link import reports
 from runtime._link.holding import SetRefusedError
 from runtime._link.shelf import Shelf
 from runtime._link.stream import Stream
+from runtime._telemetry import forks
 from runtime._telemetry.retry import Backoff, requested_delay_s
 from runtime._telemetry.tls import TlsFileError, TlsFiles
 
@@ -26,6 +27,7 @@ _CLEAN_S = 1.0
 _REFUSED_S = 300.0
 """Wait after an answer that asking again would not change, such as a wrong key."""
 _LONGEST_WAIT_S = 600.0
+_FOLLOW_S = 1.0
 _YIELD_EVERY = 32
 """Patterns after which other threads get their turn."""
 
@@ -64,7 +66,7 @@ class Session:
         self._retry_after_s: Optional[float] = None
         self._why = ""
         self.state = "waiting"
-        """waiting, connecting, connected, unreachable, refused or unsupported."""
+        """waiting, connecting, connected, unreachable, refused, unsupported or inherited."""
         self.confirmed = False
         """Whether Core says now that what is in force is what it wants."""
 
@@ -80,6 +82,8 @@ class Session:
                 settings.trusted_key,
                 self._breathe,
             )
+            if forks.forbid_grpc():
+                self._follow()
             while not (self._called or self._over):
                 self._wait(None)
             while not self._over:
@@ -126,6 +130,13 @@ class Session:
             stream = self._stream
             if stream is not None:
                 stream.heard()
+
+    def _follow(self) -> None:
+        """Put in force what others on this machine are sent, such as the parent of this process."""
+        self.state = "inherited"
+        while not self._over:
+            self._wait(_FOLLOW_S)
+            self._shelf.follow(self._breathe)
 
     def _converse(self) -> float:
         """Open a stream and follow it to its end; return the seconds until the next one."""

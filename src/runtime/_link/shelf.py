@@ -64,7 +64,7 @@ class Shelf:
             self._trusted = trusted_key
             source = (endpoint, api_key, trusted_key)
             if self._source != source:
-                self._put(self._stored(policy, between))
+                self._put(self._stored(policy, between) or Holding(policy))
                 self._source = source
             elif self.holding.policy != policy:
                 held = [held.entry for held in self.holding.held.values()]
@@ -72,6 +72,16 @@ class Shelf:
                 judged = judge_again(held, policy, between)
                 off = still_disabled(self.holding, judged.held)
                 self._put(judged._replace(signed=signed, disabled=off))
+
+    def follow(self, between: Between) -> None:
+        """Put in force what another process has kept on disk since this one looked."""
+        with self._lock:
+            if self._file is not None and self._file.is_new():
+                stored, newest = self._stored(self.holding.policy, between), self.holding.signed
+                if stored is None or (newest and stored.signed and stored.signed.precedes(newest)):
+                    return
+                off = still_disabled(self.holding, stored.held)
+                self._put(stored._replace(disabled=off))
 
     def clear(self) -> None:
         """Take everything out of force; what is on disk stays there."""
@@ -117,10 +127,10 @@ class Shelf:
                 self._keep()
             return True
 
-    def _stored(self, policy: str, between: Between) -> Holding:
+    def _stored(self, policy: str, between: Between) -> Optional[Holding]:
         stored = self._file.load() if self._file is not None else None
         if stored is None or not self._trusts(stored.signed):
-            return Holding(policy)
+            return None
         judged = judge_again(stored.entries, policy, between)._replace(signed=stored.signed)
         if (stored.policy, stored.version) != (policy, __version__):
             return judged

@@ -119,6 +119,16 @@ class Batches:
                 self.put_back(batch)
                 return
 
+    def leave(self) -> int:
+        """Hold nothing in memory: all goes to disk for other processes; return the spans lost."""
+        self.spill()
+        lost = self.spans
+        while self._oldest() is not None:
+            pass
+        if self._spool is not None:
+            self._spool.refresh()
+        return lost
+
     def _from_disk(self, *, at_once: bool) -> Optional[Batch]:
         return self._spool.take(at_once=at_once) if self._spool else None
 

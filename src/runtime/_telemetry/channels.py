@@ -6,6 +6,7 @@ from typing import Any, Tuple, Union
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
+from runtime._telemetry import forks
 from runtime._telemetry import tls as tls_files
 from runtime._telemetry.tls import TlsFiles
 
@@ -21,6 +22,7 @@ _OPTIONS: Options = (
 
 def connect(endpoint: Endpoint, tls: TlsFiles, *, message_limit: int) -> Any:
     """Return a channel of gRPC that takes answers of so many bytes; raises `TlsFileError`."""
+    forks.load()
     import grpc
 
     options: Options = (*_OPTIONS, ("grpc.max_receive_message_length", message_limit))

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 from runtime._endpoint import Endpoint
-from runtime._telemetry import channels, greenlets
+from runtime._telemetry import channels, forks, greenlets
 from runtime._telemetry.batch import Batch
 from runtime._telemetry.batches import BUFFER_LIMIT, Batches
 from runtime._telemetry.causes import cause
@@ -75,6 +75,7 @@ class Exporter:
         self._answered = threading.Event()
         self._drain_until: Optional[float] = None
         self._warned_of_partial = False
+        self._explained = False
         self._why = ""
         self.state = "idle"
         """idle, connected, unreachable or refused."""
@@ -123,6 +124,9 @@ class Exporter:
             self._batches.spill()
 
     def _pump(self, *, at_once: bool) -> float:
+        if forks.forbid_grpc():
+            self._leave()
+            return _IDLE_S
         if self._sending is not None:
             call, batch = self._sending
             if not call.done():
@@ -150,6 +154,9 @@ class Exporter:
             self._drain_until = None
 
     def _drain(self, deadline: float) -> bool:
+        if forks.forbid_grpc():
+            self._leave()
+            return True
         another = self._sending is not None or self.state == "connected"
         if self.state != "refused":
             self._not_before = 0.0
@@ -172,6 +179,19 @@ class Exporter:
                 return False
             else:
                 self._answered.wait(min(left_s, _OTHERS_S))
+
+    def _leave(self) -> None:
+        """Leave what there is to the process that this one was forked from."""
+        lost = self._batches.leave()
+        if lost:
+            self._drops("forked", lost)
+        if lost and not self._explained:
+            self._explained = True
+            _logger.warning(
+                "Telemetry of this process is lost: it was forked from one that had used gRPC, so "
+                "that it cannot before Python 3.10, and nothing can be left on disk for that one. "
+                "Let ARC_SPOOL be on, or fork before the first call."
+            )
 
     def suspend(self) -> None:
         """Close the connection, keeping what is not delivered; `pump` opens a new one."""

@@ -54,6 +54,8 @@ class Pipeline:
         self.link: Any = None
         """Whoever brings patterns from Core; its `status` goes into the metrics."""
         self._guard = guard
+        self._exporter: Optional[Exporter] = None
+        self._inherited: List[Any] = []
         self.forget()
 
     def forget(self) -> None:
@@ -63,7 +65,9 @@ class Pipeline:
         self._applied: Any = None
         self._metrics: Any = None
         self._server: Any = None
-        self._exporter: Optional[Exporter] = None
+        # where no hooks ran before the fork it has a channel, not to be touched even by deleting it
+        self._inherited.append(self._exporter)
+        self._exporter = None
         self._redaction: Optional[Redaction] = None
         self._unread: List[Tuple[float, Exchange]] = []
         self._failures = Failures()

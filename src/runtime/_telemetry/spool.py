@@ -13,6 +13,7 @@ from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 
 from runtime import _cache
 from runtime._endpoint import Endpoint
+from runtime._telemetry import forks
 from runtime._telemetry import spool_files as files
 from runtime._telemetry.batch import BATCH_LIMIT, SPANS_LIMIT, Batch
 from runtime._telemetry.spool_files import CorruptFileError, Lock, Name
@@ -42,6 +43,7 @@ class Spool:
 
     With `named` false nothing is written before a batch was delivered, now or on an earlier day,
     for which the folder stands: who has no receiver at all finds nothing on the disk.
+    `has_children` tells whether other processes rely on this one to deliver.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Spool:
         named: bool = True,
         size_limit: int = SIZE_LIMIT,
         first_look_s: float = 0.0,
+        has_children: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._drops = drops
         self._size_limit = size_limit
+        self._has_children = has_children
         self._clock = clock
         self._wall_clock = wall_clock
         self.active = named or folder.is_dir()
@@ -90,7 +94,13 @@ class Spool:
         folder = _cache.folder(cache_dir) / "spool" / _cache.identity(endpoint, api_key)
         # many processes may find that their receiver is back when they are started together
         first_look_s = random.random() * _FIRST_LOOK_S
-        return cls(folder, drops=drops, named=endpoint.explicit, first_look_s=first_look_s)
+        return cls(
+            folder,
+            drops=drops,
+            named=endpoint.explicit,
+            first_look_s=first_look_s,
+            has_children=forks.have_children,
+        )
 
     @property
     def spans(self) -> int:
@@ -135,16 +145,19 @@ class Spool:
 
         None when there is nothing, when another process delivers, or when it is too early. What
         this process has written comes without a pause when it has to be `at_once`; of what others
-        have left, that is one batch for a process which ends soon.
+        have left, that is one batch for a process which ends soon, or all if it has children.
         """
         now = self._clock()
-        hurry = at_once and (self._own or self._looked_at == float("-inf"))
+        children = self._has_children()
+        if children and not self._lock.held:
+            self._due = min(self._due, self._looked_at + _BUSY_S)
+        hurry = at_once and (self._own or children or self._looked_at == float("-inf"))
         if now < self._due and not hurry:
             return None
         if not self._locked():
             self._due = now + _BUSY_S
             return None
-        if now - self._looked_at > _LOOK_S:
+        if now - self._looked_at > _LOOK_S or (children and not self._queue):
             self._look()
         batch = self._next()
         if batch is None:
@@ -166,6 +179,11 @@ class Spool:
                 self._undeletable.add(name)
         if batch.files:
             self._due = self._clock() + _PACE_S
+
+    def refresh(self) -> None:
+        """Learn what others have delivered, for a process that does not `take`."""
+        if self._own and self._clock() - self._looked_at > _BUSY_S:
+            self._look()
 
     def release(self) -> None:
         """Leave what was taken, and everything else, to whoever comes next."""

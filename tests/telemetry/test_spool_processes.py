@@ -33,6 +33,7 @@ import os, sys, threading
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from runtime import _endpoint
+from runtime._telemetry import forks
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.spool import Spool
 
@@ -52,6 +53,7 @@ ours = exporter()
 if sys.argv[3] == "fork":
     ours.pump()
     ours.suspend()
+    forks.settle()
     if os.fork() == 0:
         ours = exporter()
 while True:

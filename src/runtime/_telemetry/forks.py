@@ -14,7 +14,9 @@ _FIRST_GOOD = (1, 80)
 """From this version of gRPC on, a child can use it although its parent did; the ones before crash
 or hang there (measured on 1.60 to 1.85), even when the parent had closed everything."""
 
-_SETTLED_WITHIN_S = 0.05
+_SETTLED_WITHIN_S = 0.5
+_KEPT_S = 0.05
+"""In place of that once they have stayed: an application that uses gRPC itself keeps some."""
 _NATIVE = (
     "event_engine",
     "grpc_",
@@ -34,6 +36,7 @@ _used_by: Optional[int] = None
 """The process in which Arc has used gRPC, which may be a parent of this one."""
 _bare = False
 """Whether gRPC is here without its handlers, so that no child may use it, whoever asks."""
+_patience_s = _SETTLED_WITHIN_S
 _left_to: Optional[int] = None
 """The process that has forked children who leave their telemetry to it."""
 
@@ -104,15 +107,20 @@ def are_survived() -> bool:
 def settle() -> None:
     """Wait until gRPC's own threads have gone, as they do when the last channel is closed.
 
-    That takes 1 to 4 ms. A fork before it can copy a lock that one of them holds, and the child
-    then waits for ever in its first use of gRPC. The time is limited because an application that
-    uses gRPC itself keeps them.
+    That takes 1 to 4 ms, and up to 450 where other programs keep all cores busy. A fork before it
+    can copy a lock that one of them holds, so that the child waits for ever in its first use of
+    gRPC, or end the parent: "Check failed: queue_.Empty()".
     """
+    global _patience_s
     if _bare or "grpc" not in sys.modules:
         return
-    until = time.monotonic() + _SETTLED_WITHIN_S
-    while _native_threads() and time.monotonic() < until:
+    until = time.monotonic() + _patience_s
+    while _native_threads():
+        if time.monotonic() > until:
+            _patience_s = _KEPT_S
+            return
         time.sleep(0.0005)
+    _patience_s = _SETTLED_WITHIN_S
 
 
 def _native_threads() -> bool:

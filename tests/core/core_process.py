@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from waiting import wait_until
+
 READY = re.compile(r"(grpcs?://\S+:\d+) .*?\n.*?(https?://\S+:\d+)/api/v1", re.DOTALL)
 
 
@@ -34,6 +36,10 @@ class CoreProcess:
     def log(self) -> str:
         """What it has written to its log so far."""
         return self._log.read_text("utf-8", "replace")
+
+    def wait_for_log(self, words: str) -> None:
+        """Wait until its log has them: what a client is told may be ahead of the log's line."""
+        wait_until(lambda: words in self.log)
 
     def terminate(self) -> tuple[int, str]:
         """Ask it to end; return the exit code and what it wrote to the log."""

@@ -13,7 +13,8 @@ from arc_protocol.patterns import PatternSet
 from runtime import Arc
 from runtime._guard import Guard
 from runtime_shapes import RISKY
-from telemetry.receiver import free_port, wait_until
+from telemetry.receiver import free_port
+from waiting import wait_until
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from arc_protocol.wire.sync_pb2 import Current, Goodbye, SetId, Verdict
 from core_stand_in import StandIn, cool, pattern_set
 from runtime import Arc
 from runtime_shapes import RISKY
-from telemetry.receiver import Receiver, free_port, wait_until
+from telemetry.receiver import Receiver, free_port
+from waiting import wait_until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from arc_protocol.wire import signatures
 from arc_protocol.wire.sync_pb2 import PatternSet, Signature
 from core_stand_in import Connection, StandIn, cool, pattern_set
 from runtime import Arc
-from telemetry.receiver import wait_until
+from waiting import wait_until
 
 
 class Signer:

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runtime import Arc
 from runtime_shapes import RISKY
-from telemetry.receiver import Receiver, free_port, wait_until
+from telemetry.receiver import Receiver, free_port
+from waiting import wait_until
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

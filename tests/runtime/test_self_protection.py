@@ -11,7 +11,7 @@ from arc_protocol.patterns.allocation import WHOLE, Allocation
 from arc_protocol.wire.sync_pb2 import Verdict
 from core_stand_in import StandIn, pattern_set
 from runtime import Arc
-from telemetry.receiver import wait_until
+from waiting import wait_until
 
 FIX: Dict[str, Any] = {"stop.first": "x"}
 """Cannot be carried out where there is a list of stops."""

@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace import TracerProvider
 import sdk_features
 from runtime import Arc
 from runtime_shapes import RISKY
-from telemetry.receiver import Receiver, free_port, hang, slow, wait_until
+from telemetry.receiver import Receiver, free_port, hang, slow
+from waiting import wait_until
 
 
 def attributes(span: Any) -> Any:

@@ -16,7 +16,8 @@ import pytest
 
 from runtime import Arc
 from runtime_shapes import RISKY
-from telemetry.receiver import Receiver, free_port, wait_until
+from telemetry.receiver import Receiver, free_port
+from waiting import wait_until
 
 trustme = pytest.importorskip("trustme")
 _PAST = {"not_after": datetime.datetime(2021, 1, 1)}

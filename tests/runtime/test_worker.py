@@ -16,7 +16,8 @@ from runtime._guard import Guard
 from runtime._load import Load
 from runtime._worker import Worker
 from runtime_shapes import RISKY
-from telemetry.receiver import free_port, wait_until
+from telemetry.receiver import free_port
+from waiting import wait_until
 
 
 class Collecting:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections import deque
 from concurrent import futures
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -246,15 +245,6 @@ def rpc_status(code: int, message: str, retry: bytes) -> bytes:
     """Encode google.rpc.Status{code, message, details: [Any{type_url, value}]}."""
     detail = _bytes_field(1, b"type.googleapis.com/google.rpc.RetryInfo") + _bytes_field(2, retry)
     return _varint_field(1, code) + _bytes_field(2, message.encode()) + _bytes_field(3, detail)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Return as soon as the condition holds; fail after the time."""
-    pause = threading.Event()
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"did not come true within {timeout_s} s"
-        pause.wait(0.005)
 
 
 def _varint(number: int) -> bytes:

@@ -15,7 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from runtime import _endpoint
 from runtime._telemetry.otlp import Exporter
 from runtime._telemetry.spool import Spool
-from telemetry.receiver import Gate, Receiver, free_port, hang, status, wait_until
+from telemetry.receiver import Gate, Receiver, free_port, hang, status
+from waiting import wait_until
 
 
 class Disk:

@@ -12,7 +12,8 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from telemetry.receiver import Gate, Receiver, free_port, hang, wait_until
+from telemetry.receiver import Gate, Receiver, free_port, hang
+from waiting import wait_until
 
 APPLICATION = """
 import sys

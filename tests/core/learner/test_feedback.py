@@ -8,7 +8,7 @@ from arc_core.registry.registry import Registry
 from arc_core.storage import CallStore
 from core.call_records import NOW, SECOND, batch, said
 from core.learner.traffic import call
-from telemetry.receiver import wait_until
+from waiting import wait_until
 
 PROJECT = "displeased"
 

@@ -210,13 +210,13 @@ def test_a_full_disk_is_told_to_senders_who_keep_what_they_have(small_disk: Path
             assert refusal.code() is grpc.StatusCode.UNAVAILABLE
             assert "no room left" in refusal.details()
             assert requested_delay_s(refusal.trailing_metadata()) == 30
-            assert "senders keep them for now" in process.log
+            process.wait_for_log("senders keep them for now")
             assert rest.get(process, "/healthz")["status"] == "ok"
             assert stored(process) == set(acknowledged)
             ballast.unlink()
             export(filled(more), timeout=60)
             acknowledged += more
-            assert "Calls are stored again" in process.log
+            process.wait_for_log("Calls are stored again")
         code, log = process.terminate()
         assert code == 0
         assert "Traceback" not in log

@@ -18,7 +18,7 @@ from core.server import rest
 from core.server.application import Application, application
 from core.server.provider import Provider, provider
 from core.server.proxy import proxy
-from telemetry.receiver import wait_until
+from waiting import wait_until
 
 NAMES = ("one", "two", "three")
 HOT = {"name": "hot", "pattern": {"temperature": {">": 0.9}}, "fix": {"temperature": 0.7}}

@@ -15,7 +15,7 @@ import pytest
 
 from core.core_process import CoreProcess, core, run
 from core.server import rest
-from telemetry.receiver import wait_until
+from waiting import wait_until
 
 _PROGRAM = """
 import sys

@@ -124,7 +124,7 @@ def test_certificates_of_clients(
     with application("bare", mutual.grpc_url, chat_api, tmp_path, **ca) as process:
         assert "wants a client certificate: set ARC_TLS_CERT and ARC_TLS_KEY" in refused(process)
     assert "ARC_TLS_CERT" in status(mutual.http_url, **ca)
-    assert "it showed no certificate; --tls-client-ca demands one" in mutual.log
+    mutual.wait_for_log("it showed no certificate; --tls-client-ca demands one")
     assert "Traceback" not in mutual.log
 
 
@@ -136,7 +136,7 @@ def test_a_foreign_certificate_of_a_client(
     with application("foreign", mutual.grpc_url, chat_api, tmp_path, **files) as process:
         assert "look at the one in ARC_TLS_CERT" in refused(process)
     assert "ARC_TLS_CERT" in status(mutual.http_url, **{k: str(v) for k, v in files.items()})
-    assert "its certificate is not of --tls-client-ca, or has expired" in mutual.log
+    mutual.wait_for_log("its certificate is not of --tls-client-ca, or has expired")
 
 
 def test_an_authority_that_the_client_does_not_know(
@@ -145,7 +145,7 @@ def test_an_authority_that_the_client_does_not_know(
     with application("untrusting", secure.grpc_url, chat_api, tmp_path) as process:
         assert "name the PEM file of its authority in ARC_TLS_CA" in refused(process)
     assert "is not trusted" in status(secure.http_url)
-    assert "it does not trust the certificate of --tls-cert" in secure.log
+    secure.wait_for_log("it does not trust the certificate of --tls-cert")
 
 
 def test_an_expired_certificate(
@@ -158,14 +158,14 @@ def test_an_expired_certificate(
         with application("late", process.grpc_url, chat_api, tmp_path, **files) as client:
             assert "its certificate has expired" in refused(client)
         assert "certificate has expired" in status(process.http_url, **files)
-        assert "says that the certificate of --tls-cert has expired" in process.log
+        process.wait_for_log("says that the certificate of --tls-cert has expired")
 
 
 def test_clear_text_to_tls(secure: CoreProcess, chat_api: Provider, tmp_path: Path) -> None:
     with application("clear", clear(secure.grpc_url), chat_api, tmp_path) as process:
         assert f"wants TLS: write {secure.grpc_url}" in refused(process)
     assert "https:// if Core has a certificate" in status(clear(secure.http_url))
-    assert "it spoke clear text; its address has to begin with https://" in secure.log
+    secure.wait_for_log("it spoke clear text; its address has to begin with https://")
     assert "Traceback" not in secure.log
 
 
@@ -179,5 +179,5 @@ def test_tls_to_clear_text(authority: Authority, chat_api: Provider, tmp_path: P
         assert "write http:// if Core has no certificate" in status(
             secured(process.http_url), **files
         )
-        assert "Invalid HTTP request received" in process.log
+        process.wait_for_log("Invalid HTTP request received")
         assert "Traceback" not in process.log

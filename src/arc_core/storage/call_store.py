@@ -147,12 +147,20 @@ class CallStore(Protocol):
         """Return a call with its body."""
 
     def failure_groups(
-        self, project: str, since: datetime, until: datetime, limit: int = 100
+        self,
+        project: str,
+        since: datetime,
+        until: datetime,
+        limit: int = 100,
+        *,
+        model: str | None = None,
+        service: str | None = None,
     ) -> list[Row]:
         """Return failures grouped by provider, operation and signature, the largest group first.
 
-        Each has provider, operation, signature, count, calls (of this provider and operation),
-        rate, first_seen, last_seen, models, services, and of the latest call failed,
+        With `model` or `service`, calls of others do not exist. Each has provider, operation,
+        signature, count, calls (of this provider and operation), rate, first_seen, last_seen,
+        models, services, by_service (counts by name), and of the latest call failed,
         failure_kinds, status_code, error_code, error_param, error_type, error_template and
         error_message.
         """

@@ -8,7 +8,14 @@ from arc_core.model.columns import Column, Kind
 from arc_core.model.feedback import COLUMNS, FAILURE
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.learning_queries import OUTCOME, PLACE, TWICE_US, fields
-from arc_core.storage.queries import FIELDS, SETTINGS, Conditions, Question, call_conditions
+from arc_core.storage.queries import (
+    BY_SERVICE,
+    FIELDS,
+    SETTINGS,
+    Conditions,
+    Question,
+    call_conditions,
+)
 from arc_protocol.feedback import BAD, GOOD
 
 if TYPE_CHECKING:
@@ -118,10 +125,19 @@ LIMIT {query.limit}{SETTINGS}""",
     )
 
 
-def groups(database: str, project: str, since: datetime, until: datetime) -> Question:
+def groups(
+    database: str,
+    project: str,
+    since: datetime,
+    until: datetime,
+    *,
+    model: str | None = None,
+    service: str | None = None,
+) -> Question:
     """Ask for the failures that people saw, by provider, operation and label."""
     where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
+    where.made_by(model=model, service=service)
     return (
         f"""
 SELECT calls.provider AS provider, calls.operation AS operation, {_SIGNATURE} AS signature,
@@ -129,17 +145,26 @@ SELECT calls.provider AS provider, calls.operation AS operation, {_SIGNATURE} AS
  toUnixTimestamp64Micro(min(calls.start_time)) AS first_seen,
  toUnixTimestamp64Micro(max(calls.start_time)) AS last_seen,
  arraySort(groupUniqArray(20)(calls.request_model)) AS models,
- arraySort(groupUniqArray(20)(calls.service)) AS services
+ arraySort(groupUniqArray(20)(calls.service)) AS services, {BY_SERVICE}
 {_displeasing(database, where)}
 GROUP BY provider, operation, signature, error_code{SETTINGS}""",
         where.parameters,
     )
 
 
-def totals(database: str, project: str, since: datetime, until: datetime) -> Question:
+def totals(
+    database: str,
+    project: str,
+    since: datetime,
+    until: datetime,
+    *,
+    model: str | None = None,
+    service: str | None = None,
+) -> Question:
     """Ask for the number of calls by provider and operation."""
     where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
+    where.made_by(model=model, service=service)
     return (
         "SELECT calls.provider AS provider, calls.operation AS operation, count() AS calls"
         f" FROM {database}.calls AS calls FINAL {where} GROUP BY provider, operation{SETTINGS}",

@@ -31,6 +31,9 @@ _ALIKE = """if(
  )"""
 """What failures of a group share; calls from before there were signatures have none."""
 
+BY_SERVICE = "sumMap(map(toString(calls.service), toUInt64(1))) AS by_service"
+"""Counts calls by the application that made them."""
+
 SETTINGS = """
 SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0"""
 
@@ -71,6 +74,12 @@ class Conditions:
         moments = ", ".join(f"fromUnixTimestamp64Micro({time})" for time in times)
         self.add(f"calls.start_time IN ({moments})")
 
+    def made_by(self, *, model: str | None, service: str | None) -> None:
+        """Limit to calls of a model, and of an application, where they are given."""
+        for column, value in (("request_model", model), ("service", service)):
+            if value is not None:
+                self.add(f"calls.{column} = {{{column}:String}}", **{column: value})
+
     def near(self, moment: datetime | None) -> None:
         """Limit the start time to about a day around a moment, if there is one."""
         if moment is not None:
@@ -88,9 +97,8 @@ def call_conditions(project: str, query: CallQuery, *, by_signature: bool = True
         None if query.since is None else microseconds(query.since),
         None if query.until is None else microseconds(query.until),
     )
+    where.made_by(model=query.model, service=query.service)
     for column, value in (
-        ("request_model", query.model),
-        ("service", query.service),
         ("error_code", query.error_code),
         ("failure_signature", query.signature if by_signature else None),
         ("session", query.session),
@@ -173,22 +181,30 @@ LIMIT 1 BY calls.span_id{SETTINGS}""",
 
 
 def failure_groups(
-    database: str, project: str, since: datetime, until: datetime, limit: int
+    database: str,
+    project: str,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    *,
+    model: str | None = None,
+    service: str | None = None,
 ) -> Question:
     """Ask for failures by what they share, the largest group first."""
     where = Conditions(project)
     where.between(microseconds(since), microseconds(until))
+    where.made_by(model=model, service=service)
     return (
         f"""
 SELECT provider, operation, signature, groups.count AS count, healed, totals.calls AS calls,
- count / calls AS rate, first_seen, last_seen, models, services
+ count / calls AS rate, first_seen, last_seen, models, services, by_service
 FROM (
  SELECT provider, operation, {_ALIKE} AS signature, count() AS count,
   countIf(heal_outcome = '{HEALED}') AS healed,
   toUnixTimestamp64Micro(min(calls.start_time)) AS first_seen,
   toUnixTimestamp64Micro(max(calls.start_time)) AS last_seen,
   arraySort(groupUniqArray(20)(request_model)) AS models,
-  arraySort(groupUniqArray(20)(service)) AS services
+  arraySort(groupUniqArray(20)(service)) AS services, {BY_SERVICE}
  FROM {database}.calls AS calls FINAL
  -- before FINAL: doubles are equal, so that it need not read them all
  PREWHERE calls.failed OR calls.failure_signature != ''
@@ -207,7 +223,14 @@ ORDER BY count DESC, last_seen DESC{SETTINGS}""",
     )
 
 
-def latest_failures(database: str, project: str, times: Iterable[int]) -> Question:
+def latest_failures(
+    database: str,
+    project: str,
+    times: Iterable[int],
+    *,
+    model: str | None = None,
+    service: str | None = None,
+) -> Question:
     """Ask what the failures said that started at `times`, those of a group by what they share.
 
     To carry the words of the latest call along while groups are counted takes twice as long as to
@@ -215,6 +238,7 @@ def latest_failures(database: str, project: str, times: Iterable[int]) -> Questi
     """
     where = Conditions(project)
     where.at(times)
+    where.made_by(model=model, service=service)
     said = ", ".join(f"calls.{name} AS {name}" for name in _SAID)
     return (
         f"""

@@ -75,23 +75,36 @@ class SqlCallStore:
         return self._with_bodies(project, found[0]["trace_id"], found)[0] if found else None
 
     def failure_groups(
-        self, project: str, since: datetime, until: datetime, limit: int = 100
+        self,
+        project: str,
+        since: datetime,
+        until: datetime,
+        limit: int = 100,
+        *,
+        model: str | None = None,
+        service: str | None = None,
     ) -> list[Row]:
         """Return failures grouped by what they share."""
         database = self._engine.database
-        failures = self._rows(queries.failure_groups(database, project, since, until, limit))
+        groups = queries.failure_groups(
+            database, project, since, until, limit, model=model, service=service
+        )
+        failures = self._rows(groups)
         if failures:
             times = {group["last_seen"] for group in failures}
-            latest = self._rows(queries.latest_failures(database, project, times))
+            latest = self._rows(
+                queries.latest_failures(database, project, times, model=model, service=service)
+            )
             said = {_group(row): row for row in latest}
             # a day may have been dropped in between
             failures = [{**each, **said[_group(each)]} for each in failures if _group(each) in said]
-        complaints = self._rows(feedback_queries.groups(database, project, since, until))
+        where = database, project, since, until
+        complaints = self._rows(feedback_queries.groups(*where, model=model, service=service))
         if not complaints:
             return failures
         totals: list[Row] = []
         if judged.uncounted(failures, complaints):
-            totals = self._rows(feedback_queries.totals(database, project, since, until))
+            totals = self._rows(feedback_queries.totals(*where, model=model, service=service))
         return judged.joined(failures, complaints, totals, limit)
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:

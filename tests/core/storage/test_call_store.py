@@ -237,6 +237,7 @@ def test_failures_are_grouped_by_what_went_wrong(store: CallStore) -> None:
         "last_seen": NOW,
         "models": ["m1", "m2"],
         "services": ["a", "b"],
+        "by_service": {"a": 1, "b": 1},
     }
     assert (unsigned["error_type"], unsigned["status_code"], unsigned["count"]) == ("E", None, 1)
     assert unsigned["signature"]
@@ -246,6 +247,9 @@ def test_failures_are_grouped_by_what_went_wrong(store: CallStore) -> None:
         ["truncated"],
     )
     assert store.failure_groups(PROJECT, SINCE, UNTIL, limit=1) == [first]
+    (of_one,) = store.failure_groups(PROJECT, SINCE, UNTIL, service="a")
+    assert (of_one["count"], of_one["calls"], of_one["models"]) == (1, 1, ["m2"])
+    assert store.failure_groups(PROJECT, SINCE, UNTIL, model="m1", service="a") == []
 
 
 def test_statistics_are_sums_per_step(store: CallStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from datetime import datetime, timezone
@@ -19,6 +20,11 @@ def clean(value: Any) -> str:
     text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
     encoding = sys.stdout.encoding or "ascii"
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def quoted_name(name: str) -> str:
+    """Return a name as it is typed in a shell."""
+    return shlex.quote(clean(name))
 
 
 def width() -> Optional[int]:

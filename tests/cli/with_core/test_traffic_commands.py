@@ -122,8 +122,9 @@ def test_failures_are_listed(core: Served, key: str, arc: Arc) -> None:
         "SEEN",
     ]
     assert line.split()[:7] == ["1", "50.0", "%", "openai", "chat", "invalid_request", "400"]
-    assert more[0].strip() == "models: o3"
-    assert more[-1].strip().startswith("\\u001b[2Jno such")
+    assert more[0].strip().startswith("first seen: ")
+    assert more[1].strip() == "models: o3"
+    assert more[4].strip().startswith("\\u001b[2Jno such")
     assert arc("failures", "--json").json[0]["error_param"] == "temperature"
 
 
@@ -136,17 +137,102 @@ def test_a_failure_that_is_no_error_is_named_and_its_calls_are_listed(
     core.insert(short, record(**chat))
     _, line, *more = arc("failures").lines
     assert line.split()[:6] == ["1", "50.0", "%", "openai", "chat", "truncated"]
-    assert "signature: 0123abcd" in more[-1]
+    assert "       signature: 0123abcd" in more
+    assert "  arc calls --signature 0123abcd   the calls of the first one" in more
     _, found = arc("calls", "--signature", "0123abcd").lines
     assert short["span_id"] in found
     assert found.endswith("truncated")
+
+
+def test_failures_are_chosen_and_counted_by_application(core: Served, key: str, arc: Arc) -> None:
+    mine = project(core, key)
+    openai = {"project": mine, "start_time": now(), "provider": "openai", "operation": "chat"}
+    refused = {**openai, "failure_signature": "0123abcd"}
+    core.insert(
+        *(failing(**refused, service="shop", request_model="o3") for _ in range(2)),
+        failing(**refused, service="search", request_model="o4"),
+        record(**openai, service="shop", failure_kinds=["truncated"], failure_signature="cut"),
+    )
+    document = {"name": "cure", "pattern": {"a": 1}, "fix": {"a": None}}
+    core.context.registry.add_pattern(
+        *(mine, document), author="learner", evidence={"signature": "0123abcd"}
+    )
+    lines = arc("failures").lines
+    assert "       applications: shop 2, search 1" in lines
+    assert "       learned from it: cure is active" in lines
+    assert "  arc rollouts show cure   how the fix for it stands" in lines
+
+    def counts(*options: str) -> list[int]:
+        return [each["count"] for each in arc("failures", *options, "--json").json]
+
+    assert counts() == [3, 1]
+    assert counts("--application", "shop") == [2, 1]
+    assert counts("--service", "search") == [1]
+    assert counts("--model", "o3") == [2]
+    assert counts("--kind", "truncated", "-n", "1") == [1]
+    assert counts("--signature", "0123abcd") == [3]
+    assert arc("failures", "--model", "none").out.startswith("No such call has failed since ")
+    assert arc("failures", "-n", "0").code == 2
+
+
+def test_a_changed_call_says_what_was_changed_by_what_and_what_to_do(
+    core: Served, arc: Arc
+) -> None:
+    document = {"name": "two words", "pattern": {"top_p": 1}, "fix": {"top_p": None}}
+    core.ask("/api/v1/patterns", {"document": document})
+    steps = [
+        {"op": "replace", "path": "/temperature", "value": 0.7},
+        {"op": "remove", "path": "/top_p"},
+        {"op": "move", "from": "/max_tokens", "path": "/max_completion_tokens"},
+        {"op": "add", "path": "/messages/0/role", "value": "user"},
+    ]
+    request = {"temperature": 0.95, "top_p": 1, "max_tokens": 9, "messages": [{}]}
+    call = failing(
+        project="default",
+        start_time=now(),
+        service="shop",
+        request_model="gpt-4.1",
+        failure_signature="0123abcd",
+        pattern_ids=["two words", "gpt-4.1-high-temperature", "mine"],
+        pattern_revisions=[1, 0, 0],
+        fix_outcome="applied",
+        fix_diff=json.dumps(steps),
+        request=json.dumps(request),
+    )
+    core.insert(call)
+    shown = arc("calls", call["span_id"]).out
+    head, _, rest = shown.partition("\n\n")
+    assert "  shop  gpt-4.1  " in head
+    assert "Changed by two words, revision 1 (active now)" in head
+    assert "by gpt-4.1-high-temperature, which is built into Arc Runtime" in head
+    assert "by mine, which the application has registered itself" in head
+    assert head.splitlines()[-4:] == [
+        "  temperature: 0.95 -> 0.7",
+        "  top_p: 1 -> (none)",
+        "  max_tokens is now max_completion_tokens: 9",
+        '  messages.0.role: (none) -> "user"',
+    ]
+    assert f"span_id:           {call['span_id']}" in rest
+    *_, steps_next = shown.split("\n\n")
+    assert "  arc patterns show 'two words'" in steps_next
+    assert "  arc failures --signature 0123abcd" in steps_next
+
+
+def test_a_change_of_a_request_that_was_not_recorded(core: Served, arc: Arc) -> None:
+    """What was there before is not known, and nothing is guessed."""
+    steps = [{"op": "replace", "path": "/temperature", "value": 0.7}]
+    call = record(project="default", start_time=now(), fix_diff=json.dumps(steps))
+    core.insert(call)
+    assert "  temperature: (not recorded) -> 0.7\n" in arc("calls", call["span_id"]).out
 
 
 def test_status_without_anything(core: Served, key: str, arc: Arc) -> None:
     lines = arc("status").out.splitlines()
     assert f"  store     {core.context.store.info().location}" in lines
     assert all(len(line) <= 80 for line in lines if not line.startswith(("  store", "  registry")))
-    assert lines[0].startswith(f"Arc Core 0.2.0 at {core.url}, up ")
+    assert lines[0] == "No Runtime; 0.0 calls/min, 0 % failed; 0 patterns active, 0 on trial."
+    assert any(line.startswith(f"Arc Core 0.2.0 at {core.url}, up ") for line in lines)
+    assert "arc failures" not in "".join(lines)
     assert any(line.startswith("  traffic   0.0 calls/min, 0 failed (0 %)") for line in lines)
     assert lines[-1].startswith("No Runtime is connected")
 
@@ -163,7 +249,10 @@ def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> N
     core.runtime("c", service="c", set_version=0, set_digest="")
     core.runtime("d", service="gone", connected=False)
     lines = arc("status").out.splitlines()
-    assert "  patterns  1 in force, version 1" in lines
+    assert lines[0].startswith("1 of 3 Runtimes current, 2 behind; 0.")
+    assert " ".join(lines[:2]).endswith("% failed; 1 pattern active, 0 on trial.")
+    assert "  arc failures                what fails, the most frequent first" in lines
+    assert "  patterns  1 active; set version 1" in lines
     assert any(re.fullmatch(r" {12}\d+ calls, .* [KM]?i?B, chdb [\d.]+", line) for line in lines)
     rows = [line.split() for line in lines if line.split()[1:3] == ["laptop", "7"]]
     assert [(row[0], row[4]) for row in rows] == [("a", "current"), ("b", "version"), ("c", "none")]
@@ -171,11 +260,33 @@ def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> N
     assert "    hot, revision 1, is disabled: It has failed on 5 calls" in lines
     assert "  refused   hot, in 1 of 3 Runtimes" in lines
     assert "  disabled  hot, in 1 of 3 Runtimes" in lines
-    assert "gone" not in "".join(lines)
+    assert lines[-1] == "1 Runtime has gone within a day: arc status --all"
+    assert arc("status", "--all").out.splitlines()[-1].split()[:3] == ["gone", "laptop", "7"]
+    assert arc("status", "--all", "--json").json["lost"][0]["service"] == "gone"
     told = arc("status", "--json").json
     assert [each["service"] for each in told["runtimes"]] == ["a", "b", "c"]
     assert told["recent"]["failures"] >= 1
     assert told["info"]["store"]["calls"] >= 1
+
+
+def test_a_long_status_begins_with_what_is_wrong(core: Served, arc: Arc) -> None:
+    digest = core.ask("/api/v1/info").json["pattern_set"]["digest"]
+    for number in range(30):
+        core.runtime(f"r{number:02}", pid=number, set_digest=digest if number != 29 else "older")
+    lines = arc("status").out.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("SERVICE"))
+    assert lines[first + 1].split()[2:6] == ["29", "0.2.0", "version", "1"]
+    assert lines[-1] == "and 10 more: arc status --all"
+    assert arc("status", "--all").out.count("laptop") == 30
+
+
+def test_status_says_that_all_is_stopped(core: Served, arc: Arc) -> None:
+    arc("patterns", "pause", "--all", "--yes", "--reason", "alarm")
+    lines = arc("status").out.splitlines()
+    assert any(
+        re.fullmatch(r"  STOPPED   all patterns, since \S+ by local: alarm", x) for x in lines
+    )
+    assert "  arc patterns resume --all   put all patterns where they were" in lines
 
 
 @contextmanager

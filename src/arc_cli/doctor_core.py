@@ -28,7 +28,7 @@ def conversation(receiver: Endpoint, settings: Any) -> Iterator[Finding]:
     """Send an empty export, then say hello to Core."""
     from arc_protocol.wire.pattern_sync import MAX_SET_BYTES
 
-    files = TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    files = TlsFiles.of(settings)
     try:
         channel = channels.connect(receiver, files, message_limit=MAX_SET_BYTES)
     except TlsFileError as problem:

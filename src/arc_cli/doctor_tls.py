@@ -21,7 +21,7 @@ _DAY_S = 86400
 
 def handshake(connection: socket.socket, receiver: Endpoint, settings: Any) -> Iterator[Finding]:
     """Shake hands over a connection, which is closed at the end."""
-    files = TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key)
+    files = TlsFiles.of(settings)
     try:
         authorities, _, _ = tls_files.read(files)
     except TlsFileError as problem:

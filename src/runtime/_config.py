@@ -23,6 +23,7 @@ AUTO, OFF = "auto", "off"
 CACHE_CREATION = "cache_creation"
 """The older name of tokens that are written to the cache."""
 _HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_EXPORTER = "OTEL_EXPORTER_OTLP"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -125,6 +126,15 @@ class Setting(NamedTuple):
     meaning: str
     in_file: bool = True
     """False for secrets, which do not belong into a project's files."""
+    otel: str = ""
+    """End of the names of OpenTelemetry's variables that stand in where nothing else is said."""
+
+    @property
+    def stand_ins(self) -> Tuple[str, ...]:
+        """Variables of OpenTelemetry's exporters, that for traces before that for everything."""
+        if not self.otel:
+            return ()
+        return (f"{_EXPORTER}_TRACES_{self.otel}", f"{_EXPORTER}_{self.otel}")
 
 
 SETTINGS: Tuple[Setting, ...] = (
@@ -226,9 +236,32 @@ SETTINGS: Tuple[Setting, ...] = (
         _public_key,
         "public key of Arc Core, `ed25519:...`: pushed patterns without its signature are refused",
     ),
-    Setting("tls_ca", "ARC_TLS_CA", None, _text, "PEM file of the authorities to trust"),
-    Setting("tls_cert", "ARC_TLS_CERT", None, _text, "PEM file of the client's certificate chain"),
-    Setting("tls_key", "ARC_TLS_KEY", None, _text, "PEM file of the client's private key"),
+    Setting(
+        "tls_ca",
+        "ARC_TLS_CA",
+        None,
+        _text,
+        "PEM file of the authorities to trust; else, under TLS, that in "
+        "`OTEL_EXPORTER_OTLP_CERTIFICATE`",
+        otel="CERTIFICATE",
+    ),
+    Setting(
+        "tls_cert",
+        "ARC_TLS_CERT",
+        None,
+        _text,
+        "PEM file of the client's certificate chain; else that in "
+        "`OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`",
+        otel="CLIENT_CERTIFICATE",
+    ),
+    Setting(
+        "tls_key",
+        "ARC_TLS_KEY",
+        None,
+        _text,
+        "PEM file of the client's private key; else that in `OTEL_EXPORTER_OTLP_CLIENT_KEY`",
+        otel="CLIENT_KEY",
+    ),
     Setting(
         "shutdown_timeout",
         "ARC_SHUTDOWN_TIMEOUT",
@@ -280,6 +313,8 @@ def read(
         ]
         if setting.in_file:
             candidates.append((where, file.get(setting.name)))
+        # an empty one counts as unset, by the specification of OpenTelemetry
+        candidates.extend((name, environ.get(name) or None) for name in setting.stand_ins)
         values[setting.name], sources[setting.name] = setting.default, "default"
         for source, given in candidates:
             if given is None:

@@ -14,7 +14,7 @@ import grpc
 import openai
 import pytest
 
-from runtime import Arc
+from runtime import Arc, _config
 from runtime_shapes import RISKY
 from telemetry.receiver import Receiver, free_port
 from waiting import wait_until
@@ -123,6 +123,64 @@ def test_mutual_tls_delivers(program: Program, ours: Authority) -> None:
     with Receiver(credentials=ours.server(clients=True)) as receiver:
         assert program.run(receiver.endpoint, {"ARC_TLS_CA": ours.ca, **ours.client()})
         assert len(receiver.spans) == 1
+
+
+@pytest.mark.parametrize("infix", ["", "TRACES_"])
+def test_files_of_opentelemetry_stand_in(program: Program, ours: Authority, infix: str) -> None:
+    """An application that exports traces already has named its files for that."""
+    client = ours.client()
+    exporter = f"OTEL_EXPORTER_OTLP_{infix}"
+    env = {
+        f"{exporter}CERTIFICATE": ours.ca,
+        f"{exporter}CLIENT_CERTIFICATE": client["ARC_TLS_CERT"],
+        f"{exporter}CLIENT_KEY": client["ARC_TLS_KEY"],
+    }
+    with Receiver(credentials=ours.server(clients=True)) as receiver:
+        assert program.run(receiver.endpoint, env)
+        assert len(receiver.spans) == 1
+    assert program.warnings() == []
+
+
+def test_files_of_arc_go_before_those_of_opentelemetry(
+    program: Program, ours: Authority, theirs: Authority
+) -> None:
+    """And what is for traces before what is for everything; an empty variable is none."""
+    env = {
+        "ARC_TLS_CA": ours.ca,
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": theirs.ca,
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "",
+    }
+    with Receiver(credentials=ours.server()) as receiver:
+        assert program.run(receiver.endpoint, env)
+    program.arc.shutdown()
+    traces_first = {
+        "ARC_TLS_CA": "",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": ours.ca,
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": theirs.ca,
+    }
+    assert _config.read({}, {**traces_first}).tls_ca == ""
+    del traces_first["ARC_TLS_CA"]
+    assert _config.read({}, traces_first).tls_ca == ours.ca
+
+
+def test_files_of_opentelemetry_are_no_matter_in_clear_text(
+    program: Program, receiver: Receiver, ours: Authority
+) -> None:
+    """They are meant for another receiver then: nothing is said about them."""
+    assert program.run(receiver.endpoint, {"OTEL_EXPORTER_OTLP_CERTIFICATE": ours.ca})
+    assert program.warnings() == []
+
+
+def test_a_bad_file_is_named_with_its_variable(
+    program: Program, ours: Authority, tmp_path: Path
+) -> None:
+    """The one that people have set."""
+    missing = str(tmp_path / "missing.pem")
+    with Receiver(credentials=ours.server()) as receiver:
+        program.run(receiver.endpoint, {"OTEL_EXPORTER_OTLP_CERTIFICATE": missing})
+        assert receiver.requests == []
+    [sentence] = program.warnings()
+    assert f"{missing} (OTEL_EXPORTER_OTLP_CERTIFICATE) cannot be read" in sentence
 
 
 def test_key_travels_under_tls(

@@ -145,7 +145,7 @@ class Session:
         stream = self._stream = Stream()
         if self.state == "waiting":
             self.state = "connecting"
-        tls = TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key)
+        tls = TlsFiles.of(settings)
         hello = reports.hello(
             self._identity(),
             self._sdks,

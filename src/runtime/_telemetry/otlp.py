@@ -81,7 +81,7 @@ class Exporter:
         """idle, connected, unreachable or refused."""
         self.sent = 0
         """Spans that the receiver has accepted."""
-        if any(self._tls) and not endpoint.tls:
+        if self._tls.given and not endpoint.tls:
             _logger.warning(
                 "The files in ARC_TLS_CA, ARC_TLS_CERT and ARC_TLS_KEY are not used, as %s means "
                 "clear text; write grpcs://%s for TLS.",

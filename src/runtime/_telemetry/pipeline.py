@@ -134,7 +134,7 @@ class Pipeline:
                 drops=drops,
                 spool=spool,
                 wake=self.worker.wake,
-                tls=TlsFiles(settings.tls_ca, settings.tls_cert, settings.tls_key),
+                tls=TlsFiles.of(settings),
             )
 
     def handle(self, item: Any) -> None:

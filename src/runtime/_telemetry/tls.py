@@ -5,17 +5,43 @@ from __future__ import annotations
 import contextlib
 import ssl
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 Pem = Optional[bytes]
 
 
 class TlsFiles(NamedTuple):
-    """Paths of PEM files; None where gRPC's own default shall serve."""
+    """Paths of PEM files; None where the library's own default shall serve."""
 
     ca: Optional[str] = None
     cert: Optional[str] = None
     key: Optional[str] = None
+    said_in: Tuple[str, str, str] = ("ARC_TLS_CA", "ARC_TLS_CERT", "ARC_TLS_KEY")
+    """Variables by which people know them."""
+
+    @classmethod
+    def of(cls, settings: Any) -> TlsFiles:
+        """Return those of the settings in force.
+
+        Variables of OpenTelemetry, which may be meant for another receiver, count under TLS alone.
+        """
+        receiver = settings.receiver()
+        paths: List[Optional[str]] = []
+        names = list(cls().said_in)
+        for place, name in enumerate(("tls_ca", "tls_cert", "tls_key")):
+            path, source = settings.values[name], settings.sources[name]
+            if source.startswith("OTEL_"):
+                names[place] = source
+                if receiver is None or not receiver.tls:
+                    path = None
+            paths.append(path)
+        ca, cert, key = paths
+        return cls(ca, cert, key, (names[0], names[1], names[2]))
+
+    @property
+    def given(self) -> bool:
+        """Whether there are any."""
+        return any((self.ca, self.cert, self.key))
 
 
 class TlsFileError(Exception):
@@ -28,16 +54,11 @@ def read(files: TlsFiles) -> Tuple[Pem, Pem, Pem]:
     Raises `TlsFileError` for everything that gRPC would not take: it ends the whole process when
     it is given a certificate without a key, and hides every other fault behind UNAVAILABLE.
     """
+    ca, cert, key = files.said_in
     if bool(files.cert) != bool(files.key):
-        there, missing = ("CERT", "KEY") if files.cert else ("KEY", "CERT")
-        raise TlsFileError(
-            f"ARC_TLS_{there} is set without ARC_TLS_{missing}: a client certificate takes both"
-        )
-    contents = (
-        _content("ARC_TLS_CA", files.ca),
-        _content("ARC_TLS_KEY", files.key),
-        _content("ARC_TLS_CERT", files.cert),
-    )
+        there, missing = (cert, key) if files.cert else (key, cert)
+        raise TlsFileError(f"{there} is set without {missing}: a client certificate takes both")
+    contents = (_content(ca, files.ca), _content(key, files.key), _content(cert, files.cert))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with contextlib.suppress(ssl.SSLError):  # LibreSSL has no levels
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # how strong a key must be, the receiver says
@@ -45,16 +66,14 @@ def read(files: TlsFiles) -> Tuple[Pem, Pem, Pem]:
         try:
             context.load_verify_locations(files.ca)
         except (ssl.SSLError, ValueError) as problem:
-            raise TlsFileError(
-                f"{files.ca} (ARC_TLS_CA) holds no certificate in PEM form"
-            ) from problem
+            raise TlsFileError(f"{files.ca} ({ca}) holds no certificate in PEM form") from problem
     if files.cert and files.key:
         try:
             context.load_cert_chain(files.cert, files.key, password=_no_password)
         except (ssl.SSLError, ValueError) as problem:
             raise TlsFileError(
-                f"{files.cert} (ARC_TLS_CERT) and {files.key} (ARC_TLS_KEY) must be a certificate "
-                "and its own key without a password, both in PEM form"
+                f"{files.cert} ({cert}) and {files.key} ({key}) must be a certificate and its "
+                "own key without a password, both in PEM form"
             ) from problem
     return contents
 

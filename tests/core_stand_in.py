@@ -8,7 +8,10 @@ from concurrent import futures
 from typing import Any, Callable, Dict, Iterator, Optional
 
 import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from arc_protocol.wire import digests, pattern_sync
 from arc_protocol.wire.sync_pb2 import (
@@ -94,6 +97,8 @@ class StandIn:
         self.heartbeat_s = heartbeat_s
         self.answer: Callable[[Any], None] = lambda context: None
         self.streams = 0
+        self.rejects = 0
+        """Spans of each batch that are not taken."""
         self.telemetry: queue.Queue[ExportTraceServiceRequest] = queue.Queue()
         self._connections: queue.Queue[Connection] = queue.Queue()
         self._server: Any = None
@@ -133,7 +138,10 @@ class StandIn:
 
     def _export(self, request: bytes, _context: Any) -> bytes:
         self.telemetry.put(ExportTraceServiceRequest.FromString(request))
-        return b""
+        answer = ExportTraceServiceResponse()
+        if self.rejects:
+            answer.partial_success.rejected_spans = self.rejects
+        return answer.SerializeToString()
 
     def _sync(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
         self.streams += 1

@@ -107,6 +107,14 @@ def _alarms(info: Mapping[str, Any], runtimes: Sequence[Runtime]) -> Iterator[st
     )
     for (state, name), count in sorted(counts.items()):
         yield f"  {state:9} {clean(name)}, in {count} of {len(runtimes)} Runtimes"
+    lost: Counter[str] = Counter()
+    for each in runtimes:
+        lost.update(each["dropped"])
+    if lost:
+        losers = sum(bool(each["dropped"]) for each in runtimes)
+        total = sum(lost.values())
+        where = f"in {losers} of {len(runtimes)} Runtimes"
+        yield f"  lost      {total:,} calls' telemetry, {where}: {_told(lost)}"
 
 
 def _next(
@@ -154,7 +162,8 @@ def _of_runtimes(
     if not runtimes:
         return ["No Runtime is connected; in your application: from runtime import Arc; Arc()"]
     wrong_first = sorted(
-        runtimes, key=lambda each: _is_current(info, each) and not each["verdicts"]
+        runtimes,
+        key=lambda each: _is_current(info, each) and not (each["verdicts"] or each["dropped"]),
     )
     chosen = runtimes if everything else wrong_first[:_SHOWN]
     rows = [
@@ -178,6 +187,8 @@ def _of_runtimes(
             for name, verdict in sorted(each["verdicts"].items())
             if verdict["state"] != "applied"
         ]
+        if each["dropped"]:
+            shown.append(f"    has lost telemetry of calls: {_told(each['dropped'])}")
     if len(chosen) < len(runtimes):
         shown.append(f"and {len(runtimes) - len(chosen):,} more: arc status --all")
     return shown
@@ -196,6 +207,10 @@ def _of_lost(
     rows = [(each["service"], each["host"], each["pid"], _ago(info, each)) for each in lost]
     yield ""
     yield from table(("GONE: SERVICE", "HOST", "PID", "SEEN"), rows)
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{clean(reason)} {count:,}" for reason, count in sorted(counts.items()))
 
 
 def _is_current(info: Mapping[str, Any], runtime: Runtime) -> bool:

@@ -128,7 +128,13 @@ class Arc:
         self._sdks: List[str] = []
         self._registry = PatternRegistry()
         self._pipeline = Pipeline(self._guard)
-        self._link = Link(self._registry, self._guard, identity=self._identity, sdks=self._sdks)
+        self._link = Link(
+            self._registry,
+            self._guard,
+            identity=self._identity,
+            sdks=self._sdks,
+            losses=self._pipeline.losses,
+        )
         self._pipeline.link = self._link
         self._worker = Worker(
             Work(self._pipeline, self._link, self._registry, self._guard, self._mend), self._guard

@@ -82,6 +82,20 @@ def test_refused_pattern_is_reported_and_told_once(
     assert len([line for line in told(caplog) if "bad" in line]) == 1
 
 
+def test_lost_telemetry_is_reported_to_core(
+    linked: Any, core: StandIn, client: openai.OpenAI
+) -> None:
+    """Whoever looks after the fleet must not have to ask each process."""
+    arc = linked()
+    connection = core.connection()
+    connection.hello()
+    assert not connection.push(pattern_set(1, cool())).dropped
+    core.rejects = 1
+    client.chat.completions.create(**RISKY)
+    arc.flush(10)
+    assert dict(connection.applied().dropped) == {"rejected": 1}
+
+
 def test_set_that_does_not_fit_its_digest_leaves_the_one_before(linked: Any, core: StandIn) -> None:
     """The whole is refused with a reason, and the next right one is taken."""
     arc = linked()

@@ -249,6 +249,7 @@ class Registry:
         set_version: int,
         set_digest: str,
         verdicts: Mapping[str, Verdict],
+        dropped: Mapping[str, int] | None = None,
     ) -> None:
         """Keep what a Runtime reports in place of its earlier report.
 
@@ -271,6 +272,7 @@ class Registry:
                 set_version=set_version,
                 set_digest=set_digest,
                 verdicts=dict(verdicts),
+                dropped=dict(dropped or {}),
                 first_seen=now,
                 last_seen=now,
             )

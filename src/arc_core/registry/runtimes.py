@@ -61,6 +61,8 @@ class RuntimeRecord:
     """Empty when it has no set."""
     verdicts: dict[str, Verdict]
     """By name of the pattern."""
+    dropped: dict[str, int]
+    """Spans that it could not deliver since it began, by reason."""
     first_seen: datetime
     last_seen: datetime
 
@@ -86,6 +88,7 @@ class Runtimes:
             "pid": min(report.pid, _MAX_INTEGER),
             "set_version": min(report.set_version, _MAX_INTEGER),
             "sdks": report.sdks,
+            "dropped": report.dropped,
             "verdicts": {name: asdict(verdict) for name, verdict in report.verdicts.items()},
         }
         table = tables.runtime

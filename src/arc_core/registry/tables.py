@@ -153,6 +153,7 @@ runtime = Table(
     Column("set_version", BigInteger, nullable=False),
     Column("set_digest", Text, nullable=False),
     Column("verdicts", Json, nullable=False),
+    Column("dropped", Json, nullable=False, server_default="{}"),
     Column("first_seen", Time, nullable=False),
     Column("last_seen", Time, nullable=False),
     Index(None, "last_seen"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import grpc
@@ -28,6 +28,7 @@ from arc_protocol.wire.sync_pb2 import Verdict as VerdictMessage
 _TEXT = 200
 """Characters that are kept of what a Runtime says about itself."""
 _SDKS = 50
+_REASONS = 50
 _STATES: dict[int, Literal["refused", "overridden", "disabled"]] = {
     VerdictMessage.REFUSED: "refused",
     VerdictMessage.OVERRIDDEN: "overridden",
@@ -81,6 +82,7 @@ def first_sighting(project: str, hello: Hello) -> Sighting:
         set_version=_version(hello.have),
         set_digest=hello.have.digest[:_TEXT],
         verdicts=verdicts(hello.rejected),
+        dropped={},
     )
 
 
@@ -93,6 +95,7 @@ def answered(before: Sighting, answer: Any) -> Sighting:
         set_version=_version(answer.set),
         set_digest=answer.set.digest[:_TEXT],
         verdicts=verdicts(answer.verdicts),
+        dropped=_dropped(answer.dropped),
     )
 
 
@@ -131,6 +134,11 @@ def goodbye(reason: str, retry_after_s: float) -> bytes:
     """Encode the last message of a stream."""
     message = Goodbye(reason=reason, retry_after_ms=int(retry_after_s * 1000))
     return FromCore(goodbye=message).SerializeToString()
+
+
+def _dropped(counts: Mapping[str, int]) -> dict[str, int]:
+    told = sorted(counts.items())[:_REASONS]
+    return {reason[:_TEXT]: min(count, 2**63 - 1) for reason, count in told}
 
 
 def _version(of: SetId) -> int:

@@ -32,6 +32,7 @@ class Sighting(NamedTuple):
     set_version: int
     set_digest: str
     verdicts: Mapping[str, Verdict]
+    dropped: Mapping[str, int]
 
 
 class Recorder:

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61rc_protocol/wire/sync.proto\x12\x06\x61rc.v1\"\\\n\x0b\x46romRuntime\x12\x1e\n\x05hello\x18\x01 \x01(\x0b\x32\r.arc.v1.HelloH\x00\x12\"\n\x07\x61pplied\x18\x02 \x01(\x0b\x32\x0f.arc.v1.AppliedH\x00\x42\t\n\x07message\"\xd4\x01\n\x08\x46romCore\x12\"\n\x07welcome\x18\x01 \x01(\x0b\x32\x0f.arc.v1.WelcomeH\x00\x12)\n\x0bpattern_set\x18\x02 \x01(\x0b\x32\x12.arc.v1.PatternSetH\x00\x12\"\n\x07\x63urrent\x18\x03 \x01(\x0b\x32\x0f.arc.v1.CurrentH\x00\x12&\n\theartbeat\x18\x04 \x01(\x0b\x32\x11.arc.v1.HeartbeatH\x00\x12\"\n\x07goodbye\x18\x05 \x01(\x0b\x32\x0f.arc.v1.GoodbyeH\x00\x42\t\n\x07message\"7\n\x05SetId\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"\xbd\x02\n\x05Hello\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x17\n\x0fruntime_version\x18\x02 \x01(\t\x12\x18\n\x10language_version\x18\x03 \x01(\r\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x03\x12\x0e\n\x06python\x18\x07 \x01(\t\x12%\n\x04sdks\x18\x08 \x03(\x0b\x32\x17.arc.v1.Hello.SdksEntry\x12\x1b\n\x04have\x18\t \x01(\x0b\x32\r.arc.v1.SetId\x12\x0e\n\x06policy\x18\n \x01(\t\x12!\n\x08rejected\x18\x0b \x03(\x0b\x32\x0f.arc.v1.Verdict\x12\r\n\x05heals\x18\x0c \x01(\x08\x1a+\n\tSdksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x07\x41pplied\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12!\n\x08verdicts\x18\x02 \x03(\x0b\x32\x0f.arc.v1.Verdict\x12\x0f\n\x07refused\x18\x03 \x01(\t\"\xc7\x01\n\x07Verdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.arc.v1.Verdict.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41PPLIED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0e\n\nOVERRIDDEN\x10\x03\x12\x0c\n\x08\x44ISABLED\x10\x04\"b\n\x07Welcome\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x13\n\x0bheartbeat_s\x18\x02 \x01(\r\x12\x14\n\x0c\x63ore_version\x18\x03 \x01(\t\x12\x1b\n\x13server_time_unix_ms\x18\x04 \x01(\x03\"n\n\nPatternSet\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12\x1e\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\r.arc.v1.Entry\x12$\n\tsignature\x18\x03 \x01(\x0b\x32\x11.arc.v1.Signature\"D\n\tSignature\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64\x32\x35\x35\x31\x39\x18\x02 \x01(\x0c\x12\x19\n\x11signed_at_unix_ms\x18\x03 \x01(\x03\"N\n\x05\x45ntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x15\n\rdocument_json\x18\x04 \x01(\x0c\"%\n\x07\x43urrent\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\"D\n\tHeartbeat\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12\x1b\n\x13server_time_unix_ms\x18\x02 \x01(\x03\"1\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\r2@\n\x0bPatternSync\x12\x31\n\x04Sync\x12\x13.arc.v1.FromRuntime\x1a\x10.arc.v1.FromCore(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61rc_protocol/wire/sync.proto\x12\x06\x61rc.v1\"\\\n\x0b\x46romRuntime\x12\x1e\n\x05hello\x18\x01 \x01(\x0b\x32\r.arc.v1.HelloH\x00\x12\"\n\x07\x61pplied\x18\x02 \x01(\x0b\x32\x0f.arc.v1.AppliedH\x00\x42\t\n\x07message\"\xd4\x01\n\x08\x46romCore\x12\"\n\x07welcome\x18\x01 \x01(\x0b\x32\x0f.arc.v1.WelcomeH\x00\x12)\n\x0bpattern_set\x18\x02 \x01(\x0b\x32\x12.arc.v1.PatternSetH\x00\x12\"\n\x07\x63urrent\x18\x03 \x01(\x0b\x32\x0f.arc.v1.CurrentH\x00\x12&\n\theartbeat\x18\x04 \x01(\x0b\x32\x11.arc.v1.HeartbeatH\x00\x12\"\n\x07goodbye\x18\x05 \x01(\x0b\x32\x0f.arc.v1.GoodbyeH\x00\x42\t\n\x07message\"7\n\x05SetId\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\"\xbd\x02\n\x05Hello\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x17\n\x0fruntime_version\x18\x02 \x01(\t\x12\x18\n\x10language_version\x18\x03 \x01(\r\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x0c\n\x04host\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x03\x12\x0e\n\x06python\x18\x07 \x01(\t\x12%\n\x04sdks\x18\x08 \x03(\x0b\x32\x17.arc.v1.Hello.SdksEntry\x12\x1b\n\x04have\x18\t \x01(\x0b\x32\r.arc.v1.SetId\x12\x0e\n\x06policy\x18\n \x01(\t\x12!\n\x08rejected\x18\x0b \x03(\x0b\x32\x0f.arc.v1.Verdict\x12\r\n\x05heals\x18\x0c \x01(\x08\x1a+\n\tSdksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb8\x01\n\x07\x41pplied\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12!\n\x08verdicts\x18\x02 \x03(\x0b\x32\x0f.arc.v1.Verdict\x12\x0f\n\x07refused\x18\x03 \x01(\t\x12-\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\x1c.arc.v1.Applied.DroppedEntry\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xc7\x01\n\x07Verdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.arc.v1.Verdict.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41PPLIED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0e\n\nOVERRIDDEN\x10\x03\x12\x0c\n\x08\x44ISABLED\x10\x04\"b\n\x07Welcome\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x13\n\x0bheartbeat_s\x18\x02 \x01(\r\x12\x14\n\x0c\x63ore_version\x18\x03 \x01(\t\x12\x1b\n\x13server_time_unix_ms\x18\x04 \x01(\x03\"n\n\nPatternSet\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12\x1e\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\r.arc.v1.Entry\x12$\n\tsignature\x18\x03 \x01(\x0b\x32\x11.arc.v1.Signature\"D\n\tSignature\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x65\x64\x32\x35\x35\x31\x39\x18\x02 \x01(\x0c\x12\x19\n\x11signed_at_unix_ms\x18\x03 \x01(\x03\"N\n\x05\x45ntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x15\n\rdocument_json\x18\x04 \x01(\x0c\"%\n\x07\x43urrent\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\"D\n\tHeartbeat\x12\x1a\n\x03set\x18\x01 \x01(\x0b\x32\r.arc.v1.SetId\x12\x1b\n\x13server_time_unix_ms\x18\x02 \x01(\x03\"1\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\r2@\n\x0bPatternSync\x12\x31\n\x04Sync\x12\x13.arc.v1.FromRuntime\x1a\x10.arc.v1.FromCore(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,6 +23,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_HELLO_SDKSENTRY']._options = None
   _globals['_HELLO_SDKSENTRY']._serialized_options = b'8\001'
+  _globals['_APPLIED_DROPPEDENTRY']._options = None
+  _globals['_APPLIED_DROPPEDENTRY']._serialized_options = b'8\001'
   _globals['_FROMRUNTIME']._serialized_start=40
   _globals['_FROMRUNTIME']._serialized_end=132
   _globals['_FROMCORE']._serialized_start=135
@@ -33,27 +35,29 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_HELLO']._serialized_end=724
   _globals['_HELLO_SDKSENTRY']._serialized_start=681
   _globals['_HELLO_SDKSENTRY']._serialized_end=724
-  _globals['_APPLIED']._serialized_start=726
-  _globals['_APPLIED']._serialized_end=815
-  _globals['_VERDICT']._serialized_start=818
-  _globals['_VERDICT']._serialized_end=1017
-  _globals['_VERDICT_STATE']._serialized_start=931
-  _globals['_VERDICT_STATE']._serialized_end=1017
-  _globals['_WELCOME']._serialized_start=1019
-  _globals['_WELCOME']._serialized_end=1117
-  _globals['_PATTERNSET']._serialized_start=1119
-  _globals['_PATTERNSET']._serialized_end=1229
-  _globals['_SIGNATURE']._serialized_start=1231
-  _globals['_SIGNATURE']._serialized_end=1299
-  _globals['_ENTRY']._serialized_start=1301
-  _globals['_ENTRY']._serialized_end=1379
-  _globals['_CURRENT']._serialized_start=1381
-  _globals['_CURRENT']._serialized_end=1418
-  _globals['_HEARTBEAT']._serialized_start=1420
-  _globals['_HEARTBEAT']._serialized_end=1488
-  _globals['_GOODBYE']._serialized_start=1490
-  _globals['_GOODBYE']._serialized_end=1539
-  _globals['_PATTERNSYNC']._serialized_start=1541
-  _globals['_PATTERNSYNC']._serialized_end=1605
+  _globals['_APPLIED']._serialized_start=727
+  _globals['_APPLIED']._serialized_end=911
+  _globals['_APPLIED_DROPPEDENTRY']._serialized_start=865
+  _globals['_APPLIED_DROPPEDENTRY']._serialized_end=911
+  _globals['_VERDICT']._serialized_start=914
+  _globals['_VERDICT']._serialized_end=1113
+  _globals['_VERDICT_STATE']._serialized_start=1027
+  _globals['_VERDICT_STATE']._serialized_end=1113
+  _globals['_WELCOME']._serialized_start=1115
+  _globals['_WELCOME']._serialized_end=1213
+  _globals['_PATTERNSET']._serialized_start=1215
+  _globals['_PATTERNSET']._serialized_end=1325
+  _globals['_SIGNATURE']._serialized_start=1327
+  _globals['_SIGNATURE']._serialized_end=1395
+  _globals['_ENTRY']._serialized_start=1397
+  _globals['_ENTRY']._serialized_end=1475
+  _globals['_CURRENT']._serialized_start=1477
+  _globals['_CURRENT']._serialized_end=1514
+  _globals['_HEARTBEAT']._serialized_start=1516
+  _globals['_HEARTBEAT']._serialized_end=1584
+  _globals['_GOODBYE']._serialized_start=1586
+  _globals['_GOODBYE']._serialized_end=1635
+  _globals['_PATTERNSYNC']._serialized_start=1637
+  _globals['_PATTERNSYNC']._serialized_end=1701
 # @@protoc_insertion_point(module_scope)
-# sha256 of sync.proto: 9763f5acfc1af95e961238b8321fdf4c42c6401f6c4762a57b98bbce9cc1d7de
+# sha256 of sync.proto: e3616bc4930a1175000bb2a89b388fb3dfea3e962ce37916eb15992364d9a546

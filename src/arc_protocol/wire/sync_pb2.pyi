@@ -193,24 +193,48 @@ class Applied(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class DroppedEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     SET_FIELD_NUMBER: builtins.int
     VERDICTS_FIELD_NUMBER: builtins.int
     REFUSED_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
     refused: builtins.str
     """Why the whole set was refused, such as a digest that does not fit; the one before stays."""
     @property
     def set(self) -> global___SetId: ...
     @property
     def verdicts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Verdict]: ...
+    @property
+    def dropped(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """Spans of this process that were not delivered, by the reasons of arc_telemetry_dropped_total.
+        Told again when there are more.
+        """
+
     def __init__(
         self,
         *,
         set: global___SetId | None = ...,
         verdicts: collections.abc.Iterable[global___Verdict] | None = ...,
         refused: builtins.str = ...,
+        dropped: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["set", b"set"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["refused", b"refused", "set", b"set", "verdicts", b"verdicts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dropped", b"dropped", "refused", b"refused", "set", b"set", "verdicts", b"verdicts"]) -> None: ...
 
 global___Applied = Applied
 

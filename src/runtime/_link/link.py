@@ -71,7 +71,8 @@ class LinkState(NamedTuple):
 class Link:
     """Brings Core's patterns into force. All of it is for the worker's thread, but for `status`.
 
-    `identity` gives the attributes of this process, `sdks` are the names of those that Arc knows.
+    `identity` gives the attributes of this process, `sdks` are the names of those that Arc knows,
+    `losses` gives how much telemetry was lost so far, by reason.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Link:
         *,
         identity: Callable[[], Identity],
         sdks: Iterable[str],
+        losses: Callable[[], Mapping[str, int]] = dict,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.settings: Any = None
@@ -88,6 +90,7 @@ class Link:
         self._guard = guard
         self._identity = identity
         self._sdks = sdks
+        self._losses = losses
         self._jitter = jitter
         self._shelf = Shelf(registry)
         self._inherited: List[Any] = []
@@ -198,6 +201,7 @@ class Link:
             self._shelf,
             identity=self._identity,
             sdks=self._sdks,
+            losses=self._losses,
             jitter=self._jitter,
             called=self._called or forks.are_survived(),
         )

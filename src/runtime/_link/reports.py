@@ -44,9 +44,11 @@ def hello(
     return sync_pb2.FromRuntime(hello=message)
 
 
-def applied(holding: Holding, overridden: Iterable[str]) -> sync_pb2.FromRuntime:
-    """Say what became of the set that is in force."""
-    message = sync_pb2.Applied(verdicts=_verdicts(holding, overridden))
+def applied(
+    holding: Holding, overridden: Iterable[str], losses: Mapping[str, int]
+) -> sync_pb2.FromRuntime:
+    """Say what became of the set that is in force, and of telemetry."""
+    message = sync_pb2.Applied(verdicts=_verdicts(holding, overridden), dropped=losses)
     if holding.id is not None:
         message.set.CopyFrom(_encoded(holding.id))
     return sync_pb2.FromRuntime(applied=message)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, Mapping, Optional
 
 from arc_protocol.wire import sync_pb2
 from runtime._endpoint import Endpoint
@@ -28,6 +28,8 @@ _REFUSED_S = 300.0
 """Wait after an answer that asking again would not change, such as a wrong key."""
 _LONGEST_WAIT_S = 600.0
 _FOLLOW_S = 1.0
+_LOSSES_EVERY_S = 10.0
+"""So often at most Core is told that more telemetry was lost."""
 _YIELD_EVERY = 32
 """Patterns after which other threads get their turn."""
 
@@ -46,6 +48,7 @@ class Session:
         *,
         identity: Callable[[], reports.Identity],
         sdks: Iterable[str],
+        losses: Callable[[], Mapping[str, int]],
         jitter: Callable[[], float],
         called: bool,
     ) -> None:
@@ -54,6 +57,7 @@ class Session:
         self._shelf = shelf
         self._identity = identity
         self._sdks = sdks
+        self._losses = losses
         self._jitter = jitter
         self._backoff = Backoff(jitter)
         self._called = called
@@ -62,6 +66,8 @@ class Session:
         self._judged = 0
         self._stream: Optional[Stream] = None
         self._told: Any = None
+        self._told_losses: Mapping[str, int] = {}
+        self._tell_losses_at = 0.0
         self._welcomed_at = 0.0
         self._retry_after_s: Optional[float] = None
         self._why = ""
@@ -113,7 +119,7 @@ class Session:
         if stream.silent:
             _logger.debug("Nothing comes from %s any more: connecting again.", self._endpoint)
             stream.end()
-        elif self.confirmed and self._out_of_force() != self._told:
+        elif self.confirmed and (self._out_of_force() != self._told or self._has_lost_more()):
             self._report(stream)
 
     def _wait(self, delay_s: Optional[float]) -> None:
@@ -232,9 +238,16 @@ class Session:
             )
 
     def _report(self, stream: Stream) -> None:
-        self._told = self._out_of_force()
-        stream.send(reports.applied(self._shelf.holding, self._shelf.overridden()))
+        self._told, losses = self._out_of_force(), dict(self._losses())
+        if losses != self._told_losses:
+            self._told_losses = losses
+            self._tell_losses_at = time.monotonic() + _LOSSES_EVERY_S
+        stream.send(reports.applied(self._shelf.holding, self._shelf.overridden(), losses))
         self.confirmed = True
+
+    def _has_lost_more(self) -> bool:
+        """Tell whether Core has to be told of telemetry that it will not get."""
+        return time.monotonic() >= self._tell_losses_at and self._losses() != self._told_losses
 
     def _out_of_force(self) -> Any:
         """Return what this process itself has put out of force."""

@@ -36,6 +36,10 @@ class Counts:
             self._created_s[labels] = time.time()
             self._values[labels] = amount
 
+    def values(self) -> Dict[Labels, int]:
+        """Return the counts so far."""
+        return {labels: int(value) for labels, value in list(self._values.items())}
+
     def family(self) -> Metric:
         """Return a counter of `prometheus_client`."""
         from prometheus_client.metrics_core import CounterMetricFamily

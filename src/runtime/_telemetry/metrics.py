@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
 
 from arc_protocol import semconv
 from runtime._calls import FinishedCall
@@ -98,6 +98,10 @@ class Metrics:
     def dropped(self, reason: str, count: int) -> None:
         """Count spans that will not be delivered."""
         self._dropped.add(count, reason)
+
+    def losses(self) -> Dict[str, int]:
+        """Return how many spans were not delivered so far, by reason; for any thread."""
+        return {reason: count for (reason,), count in self._dropped.values().items()}
 
     def unredacted(self) -> None:
         """Count a call or feedback whose texts stay at home as the redact hook failed."""

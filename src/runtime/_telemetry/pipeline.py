@@ -76,6 +76,11 @@ class Pipeline:
         # relates the clock that callers read to the wall clock
         self._epoch_ns = time.time_ns() - int(time.perf_counter() * 1e9)
 
+    def losses(self) -> Mapping[str, int]:
+        """Return how many spans were not delivered so far, by reason; for any thread."""
+        metrics = self._metrics
+        return metrics.losses() if metrics is not None else {}
+
     @property
     def metrics_url(self) -> Optional[str]:
         """Where metrics are served, if they are."""

@@ -280,6 +280,16 @@ def test_a_long_status_begins_with_what_is_wrong(core: Served, arc: Arc) -> None
     assert arc("status", "--all").out.count("laptop") == 30
 
 
+def test_status_adds_up_the_telemetry_that_runtimes_lost(core: Served, arc: Arc) -> None:
+    core.runtime("one", dropped={"queue_full": 1200, "refused": 1})
+    core.runtime("two", dropped={"refused": 2})
+    core.runtime("three")
+    lines = arc("status").out.splitlines()
+    told = "  lost      1,203 calls' telemetry, in 2 of 3 Runtimes: queue_full 1,200, refused 3"
+    assert told in lines
+    assert "    has lost telemetry of calls: queue_full 1,200, refused 1" in lines
+
+
 def test_status_says_that_all_is_stopped(core: Served, arc: Arc) -> None:
     arc("patterns", "pause", "--all", "--yes", "--reason", "alarm")
     lines = arc("status").out.splitlines()

@@ -27,7 +27,7 @@ def _seen(registry: Registry, runtime_id: str = "r1", project: str = "p", **othe
 
 
 def test_a_report_is_readable(registry: Registry, clock) -> None:  # type: ignore[no-untyped-def]
-    _seen(registry, verdicts={"cool": REFUSED})
+    _seen(registry, verdicts={"cool": REFUSED}, dropped={"queue_full": 3})
     (found,) = registry.runtimes("p")
     assert (found.project, found.runtime_id, found.service, found.host) == (
         "p",
@@ -39,6 +39,7 @@ def test_a_report_is_readable(registry: Registry, clock) -> None:  # type: ignor
     assert (found.sdks, found.connected) == ({"openai": "3.1"}, True)
     assert (found.set_version, found.set_digest) == (4, "a" * 64)
     assert found.verdicts == {"cool": REFUSED}
+    assert found.dropped == {"queue_full": 3}
     assert found.first_seen == found.last_seen == clock.now
 
 

@@ -34,8 +34,8 @@ class Stream:
     async def hello(self, runtime_id: str = "r1", **more: Any) -> None:
         await self.send(FromRuntime(hello=Hello(runtime_id=runtime_id, **more)))
 
-    async def applied(self, of: SetId, *verdicts: Verdict, refused: str = "") -> None:
-        await self.send(FromRuntime(applied=Applied(set=of, verdicts=verdicts, refused=refused)))
+    async def applied(self, of: SetId, *verdicts: Verdict, **more: Any) -> None:
+        await self.send(FromRuntime(applied=Applied(set=of, verdicts=verdicts, **more)))
 
     async def next(self, kind: str) -> Any:
         """Return the next message, which must be of the kind; heartbeats are passed over."""
@@ -114,7 +114,7 @@ def test_a_new_runtime_gets_the_whole_set_and_each_change() -> None:
             assert entry.digest == digests.of_document(entry.document_json)
             assert first.set.digest == digests.of_set([("cool", 1, entry.digest)])
             assert (first.set.epoch, first.set.version) == ("e1", 1)
-            await stream.applied(first.set)
+            await stream.applied(first.set, dropped={"rejected": 2**64 - 1, "r" * 900: 1})
             seen = await asyncio.to_thread(registry.wait_for, "r1", set_version=1)
             assert seen == {
                 "project": "default",
@@ -130,6 +130,7 @@ def test_a_new_runtime_gets_the_whole_set_and_each_change() -> None:
                 "set_version": 1,
                 "set_digest": first.set.digest,
                 "verdicts": {},
+                "dropped": {"rejected": 2**63 - 1, "r" * 200: 1},
             }
             registry.publish(cool("m1"), cool("m2", name="other"))
             second = await stream.next("pattern_set")

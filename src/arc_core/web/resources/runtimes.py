@@ -29,7 +29,8 @@ RUNTIME = Shape(
     "A process of an application; set_version is that of the patterns it has, 0 for none. "
     "policy says what "
     "pushed patterns may change there, heals whether failed calls are sent again. verdicts has the "
-    "patterns that are not simply in force, by name.",
+    "patterns that are not simply in force, by name; dropped counts the spans that it could not "
+    "deliver since it began, by reason.",
     {
         "runtime_id": shapes.TEXT,
         "service": shapes.TEXT,
@@ -47,6 +48,7 @@ RUNTIME = Shape(
             {"type": "object", "additionalProperties": VERDICT.out.schema},
             lambda verdicts: {name: VERDICT.show(each) for name, each in verdicts.items()},
         ),
+        "dropped": Out({"type": "object", "additionalProperties": {"type": "integer"}}),
         "first_seen": shapes.TIME,
         "last_seen": shapes.TIME,
     },

@@ -40,6 +40,16 @@ def _positive(value: str) -> int:
     return int(value)
 
 
+def _amount(value: str) -> float:
+    try:
+        amount = float(value)
+    except ValueError:
+        amount = 0.0
+    if not 0.001 <= amount <= 1e6:
+        raise ValueError("write a number from 0.001 to 1000000")
+    return amount
+
+
 def _switch(value: str) -> bool:
     if value.lower() in ("1", "true", "yes", "on"):
         return True
@@ -115,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store", None, _text, "clickhouse://user:password@host:8123/database for the calls"),
     Setting("registry", None, _text, "postgresql://user:password@host/database for the patterns"),
     Setting("retention_days", 30, _positive, "calls are kept for so many days"),
-    Setting("retention_gb", None, _positive, "calls take at most so much disk; oldest days go"),
+    Setting("retention_gb", None, _amount, "calls take at most so much disk; oldest days go"),
     Setting("memory_mb", 1024, _positive, "limit of the embedded call store"),
     Setting("approval", "auto", _approval, "manual: learned patterns wait for a person's yes"),
     Setting("learn_interval", 5.0, _seconds, "failures and trials are looked at this often, in s"),
@@ -140,7 +150,7 @@ class Settings:
     store: str | None
     registry: str | None
     retention_days: int
-    retention_gb: int | None
+    retention_gb: float | None
     memory_mb: int
     approval: str
     learn_interval: float

@@ -16,7 +16,7 @@ _GB = 1_000_000_000
 
 async def keep_within_limits(store: CallStore, settings: Settings) -> None:
     """Enforce the limits now and every ten minutes, until cancelled."""
-    max_bytes = None if settings.retention_gb is None else settings.retention_gb * _GB
+    max_bytes = None if settings.retention_gb is None else int(settings.retention_gb * _GB)
     while True:
         try:
             freed = await asyncio.to_thread(

@@ -17,6 +17,7 @@ from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import Controller
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.storage import CallStore
+from arc_protocol.errors import ArcError
 
 _logger = logging.getLogger("arc.core.learner")
 
@@ -154,6 +155,11 @@ class Learner:
             kind = f"{type(problem).__name__}: {problem}"
             if kind not in self._troubles:
                 self._troubles.add(kind)
-                _logger.exception("A step of learning failed; it goes on with what comes.")
+                # one of ours says what is wrong and what to do; any other one is to be looked into
+                _logger.error(
+                    "A step of learning failed; it goes on with what comes. %s",
+                    problem,
+                    exc_info=not isinstance(problem, ArcError),
+                )
             return None
         return result

@@ -75,6 +75,7 @@ _CORRUPT = {
     246,  # CORRUPTED_DATA
     271,  # CANNOT_DECOMPRESS
 }
+_NO_MEMORY = {241}  # MEMORY_LIMIT_EXCEEDED
 _LONGEST = 500
 
 
@@ -92,5 +93,10 @@ def failure(reason: str, location: str) -> StoreError:
         return StoreCorruptError(
             f"The call store at {location} is damaged; nothing was changed. Restore it from a"
             f" backup, or move it away to start with an empty one. ({short})"
+        )
+    if code in _NO_MEMORY:
+        return StoreError(
+            f"The call store at {location} may not take as much memory as this needs: give it more,"
+            f" the embedded one by --memory-mb. ({short})"
         )
     return StoreError(f"The call store at {location} refused: {short}")

@@ -14,7 +14,7 @@ from arc_protocol import semconv
 from arc_protocol.detection import kinds
 from arc_protocol.detection.exchange import read
 
-_PROVIDER, _OPERATION = AT["provider"], AT["operation"]
+_PROVIDER, _OPERATION, _API = AT["provider"], AT["operation"], AT["api"]
 _FAILED, _KINDS = AT["failed"], AT["failure_kinds"]
 _STATUS, _CODE, _PARAM = AT["status_code"], AT["error_code"], AT["error_param"]
 _HEAL_OUTCOME = AT["heal_outcome"]
@@ -45,6 +45,7 @@ def fill(row: list[Any], body: Mapping[str, Any], rest: Mapping[str, Any]) -> No
             param=row[_PARAM],
             type=row[_TYPE],
             message=row[_MESSAGE],
+            api=row[_API],
         )
     )
 

@@ -20,7 +20,8 @@ _PROJECT, _SESSION, _TRACE_ID, _SPAN_ID = (
     AT[name] for name in ("project", "session", "trace_id", "span_id")
 )
 _TURN, _KINDS, _SIGNATURE = AT["turn"], AT["failure_kinds"], AT["failure_signature"]
-_PROVIDER, _OPERATION, _FAILED = AT["provider"], AT["operation"], AT["failed"]
+_PROVIDER, _OPERATION, _API = AT["provider"], AT["operation"], AT["api"]
+_FAILED = AT["failed"]
 
 TURNS = 32
 """Calls of a run that are looked at, the latest."""
@@ -145,5 +146,6 @@ def _name(row: list[Any], kinds: Sequence[str]) -> None:
             param="",
             type="",
             message="",
+            api=row[_API],
         )
         row[_SIGNATURE], _ = identify(failed)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from arc_core.detection.templates import path, template
 from arc_core.model import feedback
 from arc_core.model.calls import HEALED
+from arc_core.model.operations import called
 from arc_protocol.cures.facts import ErrorFacts, opened
 from arc_protocol.cures.kinds import ERROR, INVALID_REQUEST, error_kind
 
@@ -29,6 +30,8 @@ class Failed(NamedTuple):
     type: str
     """Class of the exception."""
     message: str
+    api: str = ""
+    """Which of the provider's APIs, where one operation has several."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Failed:
@@ -43,6 +46,7 @@ class Failed(NamedTuple):
             param=row["error_param"],
             type=row["error_type"],
             message=row["error_message"],
+            api=row["api"],
         )
 
 
@@ -79,5 +83,5 @@ def identify(call: Failed) -> tuple[str, str]:
             # without words and code, the class of the exception is all there is
             words = masked or call.type
             what = (kind, said.status, said.code or "", path(said.param or ""), words)
-    named = "\0".join(map(str, (call.provider, call.operation, *what)))
+    named = "\0".join(map(str, (call.provider, called(call.operation, call.api), *what)))
     return hashlib.sha256(named.encode()).hexdigest()[:16], masked

@@ -15,6 +15,7 @@ from arc_core.learner.names import name
 from arc_core.learner.recorded import examples
 from arc_core.learning import Candidate, Example, Trial, learn, trial
 from arc_core.model.calls import FIXED
+from arc_core.model.operations import called
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
@@ -111,7 +112,7 @@ class Proposals:
             return []
         rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
         look.more, look.ends = 0, ends
-        rows = [row for row in rows if row["api"] == rows[0]["api"]]
+        rows = [row for row in rows if _operation(row) == _operation(rows[0])]
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
@@ -184,7 +185,7 @@ class Proposals:
         """
         fixed = (row["pattern_ids"] for row in rows if row["fix_outcome"] == FIXED)
         fixed_by = {name for names in fixed for name in names}.difference(cures)
-        place = project, rows[0]["provider"], rows[0]["operation"]
+        place = project, rows[0]["provider"], _operation(rows[0])
         began = _EPOCH + timedelta(microseconds=min(row["start_time"] for row in rows))
         found = self._store.healthy(*place, began, _HEALTHY, fixed_by=fixed_by)
         if len(found) < _FEW_HEALTHY:
@@ -194,8 +195,7 @@ class Proposals:
         return examples(
             row
             for row in found
-            if row["api"] == rows[0]["api"]
-            and not (row["fix_outcome"] == FIXED and cures.intersection(row["pattern_ids"]))
+            if not (row["fix_outcome"] == FIXED and cures.intersection(row["pattern_ids"]))
         )
 
     def _add(
@@ -346,10 +346,7 @@ def _evidence(row: Row, candidate: Candidate, tried: Trial) -> dict[str, Any]:
 
 
 def _operation(row: Row) -> str:
-    """Return the word of patterns for what was called; calls are recorded in OpenTelemetry's."""
-    if row["api"] == "responses":
-        return "responses"
-    return "completions" if row["operation"] == "text_completion" else str(row["operation"])
+    return called(row["operation"], row["api"])
 
 
 def _content(document: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ import jsonpointer
 
 from arc_core.learning.examples import Example
 from arc_core.learning.trial import Trial, trial, tries
+from arc_core.model.operations import called, stored
 from arc_core.storage import CallQuery, CallStore, Row
 from arc_core.storage.call_store import MAX_CALLS
 from arc_protocol.patterns import Origin, Pattern
@@ -110,19 +111,16 @@ def replaying(
         origin=Origin.PUSHED,
     )
     groups = store.failure_groups(project, since, until, MAX_CALLS)
-    concerned = [group for group in groups if _concerns(pattern, group)][:_FAILURES]
+    concerned = [group for group in groups if _may_concern(pattern, group)][:_FAILURES]
     latest = store.calls(project, CallQuery(since=since, until=until, limit=MAX_CALLS))
-    kinds = sorted(
-        (provider, operation)
-        for provider, operation in {(row["provider"], row["operation"]) for row in latest + groups}
-        if pattern.provider in (None, provider) and pattern.operation in (None, operation)
-    )
+    kinds = sorted({_kind(row) for row in latest + groups if _concerns(pattern, row)})
     steps = len(concerned) + len(kinds) + 1
     failing: list[Example] = []
     failures: list[ReplayedFailure] = []
     for done, group in enumerate(concerned):
         yield Progress(done, steps)
-        found = _examples(store.failing(project, group["signature"], since, MAX_CALLS))
+        rows = store.failing(project, group["signature"], since, MAX_CALLS)
+        found = _examples(row for row in rows if _concerns(pattern, row))
         tried = trial(document, found, [])
         failing += found
         if tried.matched_failing:
@@ -175,11 +173,20 @@ def _changes(before: Any, after: Any) -> list[dict[str, Any]]:
     return found[:_CHANGES]
 
 
-def _concerns(pattern: Pattern, group: Row) -> bool:
-    return pattern.provider in (None, group["provider"]) and pattern.operation in (
-        None,
-        group["operation"],
-    )
+def _kind(row: Row) -> tuple[str, str]:
+    """Return the provider of a call or a group of them, and the word of patterns for what it is."""
+    return row["provider"], called(row["operation"], row["api"])
+
+
+def _may_concern(pattern: Pattern, group: Row) -> bool:
+    """Tell whether some of the calls of a group may be meant; it may have those of several APIs."""
+    recorded = None if pattern.operation is None else stored(pattern.operation)[0]
+    return pattern.provider in (None, group["provider"]) and recorded in (None, group["operation"])
+
+
+def _concerns(pattern: Pattern, row: Row) -> bool:
+    provider, operation = _kind(row)
+    return pattern.provider in (None, provider) and pattern.operation in (None, operation)
 
 
 def _examples(rows: Iterable[Row]) -> list[Example]:

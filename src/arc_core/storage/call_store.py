@@ -160,7 +160,8 @@ class CallStore(Protocol):
 
         With `model` or `service`, calls of others do not exist. Each has provider, operation,
         signature, count, calls (of this provider and operation), rate, first_seen, last_seen,
-        models, services, by_service (counts by name), and of the latest call failed,
+        models, services, by_service (counts by name), and of the latest call api,
+        failed,
         failure_kinds, status_code, error_code, error_param, error_type, error_template and
         error_message.
         """
@@ -186,6 +187,8 @@ class CallStore(Protocol):
         fixed_by: Collection[str] = (),
     ) -> list[Row]:
         """Return calls without failure or fix, the newest of each application and model in turn.
+
+        `operation` is the word of patterns, see `arc_core.model.operations`.
 
         So the first rows have every application and model, however rare it is among the newest
         million calls. Fields and `limit` are as for `failing`. Of the calls that were changed

@@ -20,7 +20,7 @@ _NOTHING_ELSE: Row = {
     "failed": False,
     "failure_kinds": [FAILURE],
     "status_code": None,
-    **dict.fromkeys(("error_param", "error_type", "error_template", "error_message"), ""),
+    **dict.fromkeys(("api", "error_param", "error_type", "error_template", "error_message"), ""),
     "heal_outcome": "",
 }
 

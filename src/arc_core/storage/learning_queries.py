@@ -35,8 +35,8 @@ _EXAMPLE = fields(
 )
 OUTCOME = (
     *("start_time", "received_at", "trace_id", "span_id", "session", "service", "request_model"),
-    *("provider", "operation", "failed", "failure_kinds", "failure_signature", "error_type"),
-    *("status_code", "error_code", "error_param", "error_message"),
+    *("provider", "operation", "api", "failed", "failure_kinds", "failure_signature"),
+    *("error_type", "status_code", "error_code", "error_param", "error_message"),
     *("rollout_stage", "rollout_arm", "rollout_probability", "rollout_unit"),
     *("duration_ms", "first_chunk_ms", "input_tokens", "output_tokens", "cached_tokens"),
 )
@@ -74,7 +74,7 @@ def healthy(
     where = Conditions(project)
     where.between(microseconds(since), None)
     where.add("calls.provider = {provider:String}", provider=provider)
-    where.add("calls.operation = {operation:String}", operation=operation)
+    where.called(operation)
     where.add("NOT calls.failed AND calls.failure_signature = ''")
     # recorded is what was asked for, not what was sent
     where.add(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Union
 
 from arc_core.model.calls import HEALED, LARGE
 from arc_core.model.columns import Column, Kind
+from arc_core.model.operations import RESPONSES, stored
 from arc_core.storage.call_store import microseconds, position
 from arc_core.storage.schema import CALLS
 
@@ -22,7 +23,7 @@ _NEAR_US = 12 * 3600 * 1_000_000
 _MANY = 1000
 _SAID = (
     *("failed", "failure_kinds", "status_code", "error_code", "error_param", "error_type"),
-    *("error_template", "error_message", "heal_outcome"),
+    *("error_template", "error_message", "heal_outcome", "api"),
 )
 """What a group of failures shows of its latest call; see `latest_failures`."""
 _ALIKE = """if(
@@ -79,6 +80,13 @@ class Conditions:
         for column, value in (("request_model", model), ("service", service)):
             if value is not None:
                 self.add(f"calls.{column} = {{{column}:String}}", **{column: value})
+
+    def called(self, operation: str) -> None:
+        """Limit what was called to that which a pattern's word is about."""
+        recorded, is_responses = stored(operation)
+        self.add("calls.operation = {operation:String}", operation=recorded)
+        if is_responses is not None:
+            self.add(f"calls.api {'=' if is_responses else '!='} '{RESPONSES}'")
 
     def near(self, moment: datetime | None) -> None:
         """Limit the start time to about a day around a moment, if there is one."""

@@ -41,9 +41,12 @@ def insert(store: CallStore, *calls: dict[str, Any]) -> str:
 
 
 def call(temperature: float, *, signature: str = "", operation: str = "chat") -> dict[str, Any]:
+    """Return a call as it is stored; `operation` is the word of patterns."""
+    responses = operation == "responses"
     return {
         "provider": "openai",
-        "operation": operation,
+        "operation": "chat" if responses else operation,
+        "api": "responses" if responses else "",
         "runtime_id": "r1",
         "failed": bool(signature),
         "failure_signature": signature,
@@ -72,6 +75,19 @@ def test_failing_and_healthy_calls_are_counted_apart(store: CallStore) -> None:
     assert (found.failing.failing, found.failing.changed_failing) == (3, 2)
     assert (found.healthy.healthy, found.healthy.changed_healthy) == (3, 1)
     assert found.failing.still_matching == found.healthy.still_matching == 0
+
+
+def test_a_pattern_for_one_of_two_apis_is_tried_on_its_calls_alone(store: CallStore) -> None:
+    """Telemetry calls both `chat`, and both may fail with the same words."""
+    project = insert(
+        store,
+        *(call(2, signature="hot", operation=word) for word in ("chat", "responses", "responses")),
+        *(call(2, operation=word) for word in ("chat", "chat", "chat", "responses")),
+    )
+    for word, failing, healthy in (("chat", 1, 3), ("responses", 2, 1)):
+        found = replay(store, project, {**PATTERN, "operation": word}, *PERIOD)
+        assert (found.failing.changed_failing, found.healthy.changed_healthy) == (failing, healthy)
+        assert [one.calls for one in found.failures] == [failing]
 
 
 def test_pattern_for_all_operations_is_tried_on_all(store: CallStore) -> None:

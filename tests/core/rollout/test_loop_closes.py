@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ calls = {
     "other": {"model": "gpt-4o", "temperature": 0.2},
 }
 for line in sys.stdin:
-    kind = line.strip()
+    api, _, kind = line.strip().rpartition(" ")
     try:
-        client.chat.completions.create(
-            messages=[{"role": "user", "content": "Well?"}], **calls[kind]
-        )
+        if api == "responses":
+            client.responses.create(input="Well?", **calls[kind])
+        else:
+            client.chat.completions.create(
+                messages=[{"role": "user", "content": "Well?"}], **calls[kind]
+            )
     except openai.BadRequestError as error:
         print("failed", flush=True)
     else:
@@ -81,13 +84,14 @@ class Application:
         assert answer in ("ok", "failed")
         return answer == "ok"
 
-    def until_protected(self, at_most: int) -> int:
+    def until_protected(
+        self, at_most: int, risky: str = "risky", fine: Sequence[str] = ("plain", "other")
+    ) -> int:
         """Make calls until 40 risky ones in a row succeed; return how many risky ones failed."""
         failed = row = 0
         for _ in range(at_most):
-            succeeded = self.call("risky")
-            assert self.call("plain")
-            assert self.call("other")
+            succeeded = self.call(risky)
+            assert all(map(self.call, fine))
             failed += not succeeded
             row = row + 1 if succeeded else 0
             if row == 40:
@@ -142,6 +146,28 @@ def test_a_failure_that_the_provider_invents_is_learned_and_prevented(tmp_path: 
     sent = [json.loads(each["body"]) for each in requests]
     others = [each for each in sent if each["model"] == "gpt-4o"]
     assert all(each["temperature"] == 0.2 for each in others)
+
+
+def test_one_of_two_apis_for_conversations_gets_a_pattern_of_its_own(tmp_path: Path) -> None:
+    """Telemetry calls both `chat`; the same parameters are fine in the other one."""
+    rule = {**RULE, "endpoint": "openai.responses"}
+    fine = ("responses plain", "responses other", "risky", "risky", "risky")
+    with launch() as url, core(tmp_path / "data") as process:
+        space = Simulator(url).space("default")
+        space.rules([rule])
+        with application(process.grpc_url, url, tmp_path / "cache") as app:
+            app.until_protected(2000, "responses risky", fine)
+        pattern = learned(rest.get(process, "/api/v1/patterns"))
+        replayed = rest.post(process, "/api/v1/replay", {"name": pattern["name"]})
+        sent = space.requests()
+    assert (pattern["state"], pattern["document"]["operation"]) == ("active", "responses")
+    assert replayed["failing"] == replayed["changed_failing"] >= 10
+    assert replayed["healthy"] > replayed["changed_healthy"] == 0
+    # the chat calls, which are most, are none of its business
+    of_chat = [json.loads(each["body"]) for each in sent if "chat" in each["endpoint"]]
+    assert of_chat
+    assert all(each["temperature"] == 0.2 for each in of_chat)
+    assert replayed["healthy"] < len(of_chat)
 
 
 def test_under_manual_approval_nothing_happens_without_a_person(tmp_path: Path) -> None:

@@ -216,6 +216,7 @@ class World:
                 "span_id": f"{number:016x}",
                 "provider": "openai",
                 "operation": "chat",
+                "api": "",
                 "failed": raised,
                 "failure_kinds": [],
                 "error_type": "openai.BadRequestError" if signature else "",

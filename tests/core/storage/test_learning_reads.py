@@ -69,6 +69,7 @@ def test_other_failing_calls_are_left_out(store: CallStore, other: dict[str, Any
         {"project": "other"},
         {"provider": "anthropic"},
         {"operation": "embeddings"},
+        {"api": "responses"},
         {"request": ""},
         {"fix_outcome": "applied"},
     ],

@@ -29,6 +29,7 @@ FAILURE = Shape(
     "Calls that failed alike: signature is the same for all of them, kind names what failed, "
     "template is what their messages have in common. healed counts those of which the application "
     "got a reply, as they were sent again; calls counts all of the same provider and operation; "
+    "api tells those apart that have one operation; "
     "error and message are those of the latest. applications counts by the names in services; "
     "patterns are those that were learned from these calls.",
     {
@@ -36,6 +37,7 @@ FAILURE = Shape(
         "kind": shapes.TEXT,
         "provider": shapes.TEXT,
         "operation": shapes.TEXT,
+        "api": shapes.TEXT,
         "status_code": shapes.INTEGER.or_null(),
         "error_code": shapes.TEXT,
         "error_param": shapes.TEXT,

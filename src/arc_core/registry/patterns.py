@@ -102,17 +102,9 @@ class Patterns:
             if to is State.PAUSED and _only_built_in(edit, name):
                 pauses.pause_built_in(edit, name, note, before=None)
                 return steps.find(edit.connection, project, name)
-            before = steps.find(edit.connection, project, name)
-            if seen is not None and pauses.current(edit) is not None:
-                raise IllegalMoveError(
-                    f'The patterns of project "{project}" are stopped, so no trial goes on; '
-                    "`arc patterns resume --all` ends that."
-                )
-            if seen is not None and not _as_seen(before, seen):
-                raise IllegalMoveError(
-                    f'Pattern "{name}" has become {before.state.value}, revision '
-                    f"{before.revision}, in the meantime; look at it again."
-                )
+            before = (
+                steps.find(edit.connection, project, name) if seen is None else _unmoved(edit, seen)
+            )
             if to is not before.state or allocation is None:
                 check_move(name, before.state, to)
             if to is State.PAUSED:
@@ -144,6 +136,25 @@ class Patterns:
         """Return the stop that is on in a project."""
         with self._database.transaction(Access.READ) as connection:
             return pauses.read(connection, project)
+
+    def revise(
+        self,
+        seen: PatternRecord,
+        document: Mapping[str, Any],
+        *,
+        reason: str,
+        evidence: Mapping[str, Any],
+    ) -> PatternRecord:
+        """Write another content for a pattern, which stays in its state and with its share."""
+        parsed, note = _parsed(document), _note(seen.author, reason, evidence)
+        with self._edit(seen.project) as edit:
+            before = _unmoved(edit, seen)
+            steps.add_revision(
+                *(edit, seen.name, parsed, seen.state, note),
+                before=before,
+                allocation=before.allocation,
+            )
+            return steps.find(edit.connection, seen.project, seen.name)
 
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
         """Withdraw the newest revision; the one in force before it begins anew as the newest."""
@@ -233,9 +244,24 @@ def _parsed(document: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-def _as_seen(now: PatternRecord, seen: PatternRecord) -> bool:
+def _unmoved(edit: Edit, seen: PatternRecord) -> PatternRecord:
+    """Return a pattern whose trial goes on and that nobody has moved since it was seen.
+
+    Raises `IllegalMoveError` otherwise.
+    """
+    if pauses.current(edit) is not None:
+        raise IllegalMoveError(
+            f'The patterns of project "{seen.project}" are stopped, so no trial goes on; '
+            "`arc patterns resume --all` ends that."
+        )
+    now = steps.find(edit.connection, seen.project, seen.name)
     shown = ("revision", "state", "allocation")
-    return all(getattr(now, each) == getattr(seen, each) for each in shown)
+    if any(getattr(now, each) != getattr(seen, each) for each in shown):
+        raise IllegalMoveError(
+            f'Pattern "{now.name}" has become {now.state.value}, revision {now.revision}, in the '
+            "meantime; look at it again."
+        )
+    return now
 
 
 def _note(author: str, reason: str, evidence: Mapping[str, Any] | None) -> Note:

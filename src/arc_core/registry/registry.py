@@ -149,6 +149,24 @@ class Registry:
             seen=seen,
         )
 
+    def revise(
+        self,
+        seen: PatternRecord,
+        document: Mapping[str, Any],
+        *,
+        reason: str,
+        evidence: Mapping[str, Any],
+    ) -> PatternRecord:
+        """Give a pattern another content, by the same author, where it stands in its trial.
+
+        It is a new revision in the same state, and with the same share of the calls; what is kept
+        of the trial is kept of the old one.
+
+        Raises `PatternError` for a document that is no pattern, `IllegalMoveError` if the pattern
+        has taken a step since it was `seen`.
+        """
+        return self._patterns.revise(seen, document, reason=reason, evidence=evidence)
+
     def roll_back(self, project: str, name: str, *, author: str, reason: str) -> PatternRecord:
         """Put what was in force before the newest revision in force again, as a new revision.
 

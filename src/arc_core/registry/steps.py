@@ -175,10 +175,11 @@ def add_revision(
     *,
     before: PatternRecord | None,
     restores: int | None = None,
+    allocation: dict[str, Any] | None = None,
 ) -> None:
     """Write a new revision of a pattern, the first one if there is none before, and its event."""
     number = 1 if before is None else before.revision + 1
-    key = _place(edit, name, number, state, is_new=before is None)
+    key = _place(edit, name, number, state, allocation=allocation, is_new=before is None)
     edit.connection.execute(
         insert(_revision).values(
             pattern_id=key,

@@ -20,6 +20,7 @@ from arc_core.rollout.progress import Progress
 from arc_core.rollout.progress_json import kept_progress, summary, to_json
 from arc_core.rollout.recent_requests import Examples, RecentRequests
 from arc_core.rollout.room import LEARNER, crowded
+from arc_core.rollout.scope import LeftAlone, Scope
 from arc_core.rollout.settings import RolloutSettings
 from arc_core.rollout.shares import LEASED, allocation
 from arc_core.storage.call_store import MAX_OUTCOMES, Row, microseconds
@@ -46,7 +47,7 @@ _RUNNING = frozenset({State.RESCUE, State.CANARY})
 """States in which the coin is tossed for calls."""
 
 
-class Calls(Examples, Protocol):
+class Calls(Examples, LeftAlone, Protocol):
     """What is asked of the call store."""
 
     def outcomes(
@@ -86,6 +87,7 @@ class Controller:
         self._clock = clock
         self._fleet = Fleet(registry, clock)
         self._recent = RecentRequests(calls, clock)
+        self._scope = Scope(calls, registry)
 
     def run(self, project: str, names: Collection[str] | None = None) -> None:
         """Count the new outcomes of these patterns, or of all, and take the steps that follow.
@@ -110,6 +112,11 @@ class Controller:
                 progress.obstacle = facts.obstacle
                 self._keep(record, progress)
             step = decide(progress, facts, self._settings)
+            narrower = self._scope.narrowed(record, progress, step)
+            if narrower is not None:
+                record = narrower
+                self._keep(record, progress)
+                continue
             if step is None:
                 self._renew(record, progress)
                 return

@@ -115,6 +115,8 @@ class Progress:
     rescue: Rescue | None = None
     broad: RiseTest | None = None
     """Whether calls of the control arm are healthy, where all recorded ones had failed."""
+    looked: int = 0
+    """Calls without the fix, in this stage, at the last look at how far the condition reaches."""
     proposed: dict[str, Any] | None = None
     """The next step, which waits for a person."""
     obstacle: str | None = None
@@ -151,7 +153,7 @@ class Progress:
         self.proposed = self.obstacle = None
         if state not in _ON_TRIAL:
             return  # what was seen last is what people will ask for
-        self.calls = self.treated = 0
+        self.calls = self.treated = self.looked = 0
         self.coin, self.risk, self.others = CoinTest(), RelativeRisk(), NewFailures()
         self.fall = self.ease = self.rise = self.rescue = self.broad = None
         self.benefit = {bad: AssignmentTest(Direction.BENEFIT, self.rate) for bad in BENEFITS}
@@ -183,6 +185,12 @@ class Progress:
     def widen(self, share: float) -> None:
         """Go on with another share, and with all that was seen."""
         self.share, self.treated, self.proposed = share, 0, None
+
+    def narrow(self) -> None:
+        """Go on with fewer calls, without those that are healthy anyhow."""
+        self.proposed = None
+        if self.broad is not None:
+            self.broad = RiseTest(*_HEALTHY)
 
     def observe(self, outcome: Outcome) -> None:
         """Take one call; it counts at once, or with its run when that is over."""

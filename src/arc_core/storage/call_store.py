@@ -160,8 +160,7 @@ class CallStore(Protocol):
 
         With `model` or `service`, calls of others do not exist. Each has provider, operation,
         signature, count, calls (of this provider and operation), rate, first_seen, last_seen,
-        models, services, by_service (counts by name), and of the latest call api,
-        failed,
+        models, services, by_service (counts by name), and of the latest call api, failed,
         failure_kinds, status_code, error_code, error_param, error_type, error_template and
         error_message.
         """
@@ -203,6 +202,13 @@ class CallStore(Protocol):
         `after` is `arrival_cursor` of the last row that was dealt with. A call that was received
         twice within ten minutes is there once. A row that is `rated` is no call, but what was said
         first of the reply of one: `failed` when it is bad.
+        """
+
+    def left_alone(self, project: str, rollout_id: str, limit: int) -> list[Row]:
+        """Return calls of a rollout that were sent as they were asked for, the latest first.
+
+        Failing and healthy ones are among them as they were among all. Fields and `limit` are as
+        for `failing`.
         """
 
     def feedback_news(self, project: str, since: datetime) -> list[Row]:

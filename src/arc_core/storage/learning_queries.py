@@ -107,6 +107,25 @@ LIMIT {limit}{SETTINGS}""",
     )
 
 
+def left_alone(database: str, project: str, rollout_id: str, limit: int) -> Question:
+    """Ask where calls of a rollout are that did not get the fix, those received last first."""
+    where = Conditions(project)
+    where.add("calls.rollout_id = {rollout_id:String}", rollout_id=rollout_id)
+    # what is sent again in a rescue has failed without the fix, whatever its arm was then
+    where.add("(calls.rollout_arm != 'treated' OR calls.rollout_stage = 'rescue')")
+    where.add("calls.fix_outcome != 'applied'")  # what another pattern has changed
+    where.add(_RECORDED)
+    return (
+        f"""
+SELECT {PLACE}
+FROM {database}.calls AS calls {where}
+ORDER BY calls.received_at DESC, calls.span_id DESC
+LIMIT 1 BY calls.trace_id, calls.span_id
+LIMIT {limit}{SETTINGS}""",
+        where.parameters,
+    )
+
+
 def examples(database: str, project: str, times: Iterable[int]) -> Question:
     """Ask for what learning looks at in calls that started at `times`."""
     where = Conditions(project)

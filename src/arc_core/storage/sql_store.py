@@ -148,6 +148,11 @@ class SqlCallStore:
         found.sort(key=lambda row: (row["received_at"], row["span_id"]))
         return found[:limit]
 
+    def left_alone(self, project: str, rollout_id: str, limit: int) -> list[Row]:
+        """Return calls of a rollout that did not get its fix."""
+        where = self._engine.database, project, rollout_id, limit
+        return self._examples(project, learning_queries.left_alone(*where))
+
     def feedback_news(self, project: str, since: datetime) -> list[Row]:
         """Return failures and trials of which feedback has come."""
         since_us = microseconds(since)

@@ -51,6 +51,22 @@ def test_another_share_is_a_step_and_a_version(registry: Registry) -> None:
         registry.transition("p", "a", State.CANARY, **WHO)
 
 
+def test_a_trial_goes_on_with_another_content(registry: Registry) -> None:
+    """It keeps its state, its share and its author; who has moved it since is not overruled."""
+    registry.add_pattern("p", hot("a"), author="learner", state=State.SHADOW)
+    share = Allocation("canary", WHOLE // 2)
+    seen = registry.transition("p", "a", State.CANARY, **WHO, allocation=share)
+    hotter = {**hot("a"), "pattern": {"temperature": {">": 1.2}}}
+    revised = registry.revise(seen, hotter, reason="narrower", evidence={"e": 4})
+    assert (revised.revision, revised.state, revised.author) == (2, State.CANARY, "learner")
+    assert allocation_of(registry) == share.to_json()
+    assert registry.pattern_set("p").entries[0].document["pattern"] == hotter["pattern"]
+    assert registry.history("p", "a")[-1].reason == "narrower"
+    assert (revised.evidence, registry.count_moves("p", State.CANARY)) == ({"e": 4}, 1)
+    with pytest.raises(IllegalMoveError, match="revision 2, in the meantime"):
+        registry.revise(seen, hot("a"), reason="r", evidence={})
+
+
 def test_nobody_adds_a_pattern_with_a_share(registry: Registry) -> None:
     """The share is Core's to give."""
     document = {**hot("a"), "allocation": {"stage": "active", "treat": WHOLE}}

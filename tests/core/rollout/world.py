@@ -70,6 +70,9 @@ class Recorded:
     ) -> list[dict[str, Any]]:
         return [{"request": request} for request in self.requests]
 
+    def left_alone(self, project: str, rollout_id: str, limit: int) -> list[dict[str, Any]]:
+        return []
+
     def healthy(
         self, project: str, provider: str, operation: str, since: datetime, limit: int
     ) -> list[dict[str, Any]]:

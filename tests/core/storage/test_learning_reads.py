@@ -81,6 +81,43 @@ def test_other_than_healthy_calls_are_left_out(store: CallStore, other: dict[str
     assert spans(store.healthy(PROJECT, "openai", "chat", SINCE, 10)) == spans([well])
 
 
+def test_calls_are_found_by_the_words_of_patterns(store: CallStore) -> None:
+    """Both of OpenAI's APIs for conversations are stored as `chat`, and completions otherwise."""
+    made = {
+        "chat": recorded(api="chat_completions"),
+        "responses": recorded(api="responses"),
+        "completions": recorded(operation="text_completion"),
+        "embeddings": recorded(operation="embeddings"),
+    }
+    store.insert(batch(*made.values()), token="t")
+    for word, call in made.items():
+        assert spans(store.healthy(PROJECT, "openai", word, SINCE, 10)) == spans([call])
+
+
+def test_calls_that_a_trial_left_alone_are_there_as_they_ended(store: CallStore) -> None:
+    """What had the fix says nothing of calls without it, and what was changed is not recorded."""
+    ends = {"rollout_id": ROLLOUT, "rollout_stage": "canary"}
+    fine, bad = recorded(rollout_arm="control", **ends), failing(rollout_arm="control", **ends)
+    watched = recorded(rollout_arm="shadow", **{**ends, "rollout_stage": "shadow"})
+    again = failing(rollout_arm="treated", **{**ends, "rollout_stage": "rescue"})
+    others = [
+        recorded(rollout_arm="treated", fix_outcome="applied", **ends),
+        recorded(rollout_arm="control", fix_outcome="applied", **ends),
+        recorded(rollout_arm="control", **{**ends, "rollout_id": "learned-1@1"}),
+        recorded(rollout_arm="control", project="other", **ends),
+        recorded(rollout_arm="control", request="", **ends),
+    ]
+    wanted = [fine, bad, watched, again]
+    for place, call in enumerate([*wanted, *others]):
+        call["received_at"] = NOW - place * SECOND
+    store.insert(batch(*wanted, *others), token="a")
+    store.insert(batch(fine), token="again")
+    found = store.left_alone(PROJECT, ROLLOUT, 10)
+    assert spans(found) == spans(wanted)
+    assert [row["failure_signature"] for row in found] == ["", "abc", "", "abc"]
+    assert spans(store.left_alone(PROJECT, ROLLOUT, 1)) == spans([fine])
+
+
 def test_healthy_calls_that_a_named_pattern_fixed_are_there_if_wanted(store: CallStore) -> None:
     """Beside failing calls that it changed too, they are like those."""
     by_it, by_another = (

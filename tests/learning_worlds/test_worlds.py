@@ -45,9 +45,17 @@ def test_no_model_is_one_that_the_catalogue_knows() -> None:
         assert known.isdisjoint(call.request["model"] for call in world.plan(duration_s=10))
 
 
-def test_a_failure_by_chance_is_cured(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seed", "needless"),
+    [
+        pytest.param(3, 0, id="a parameter"),
+        pytest.param(4, 24, id="a bound, and what goes with it by luck"),
+        pytest.param(6, 0, id="two parameters"),
+    ],
+)
+def test_a_failure_by_chance_is_cured(tmp_path: Path, seed: int, needless: int) -> None:
     """Stored calls, learning, trial and what Runtimes decide, without a process or a pause."""
     with opened_store(tmp_path) as store:
-        outcome = by_chance(store, tmp_path, 3)
+        outcome = by_chance(store, tmp_path, seed)
     assert outcome.good, outcome.told
-    assert outcome.needless == 0
+    assert outcome.needless <= needless

@@ -17,7 +17,7 @@ from arc_core.learning.contrast import contrasts
 from arc_core.learning.examples import Cures, Example, Rows, Sample, members
 from arc_core.learning.literals import Literal, Priors, literals
 from arc_core.learning.meaning import loses, meaning
-from arc_core.learning.search import Rule, Search
+from arc_core.learning.search import CERTAIN, Rule, Search
 from arc_core.learning.structures import answers, structures
 from arc_core.learning.trial import trial
 from arc_protocol.errors import PatternError
@@ -30,8 +30,6 @@ _TRUST = {("error", True): 1.0, ("error", False): 0.3, ("documentation", False):
 """How much more an idea counts than a mere comparison of calls, which has 0.2 at most."""
 _LOSS = 0.25
 """How much less a fix counts which does not ask any more for something that was asked for."""
-_CERTAIN = 0.8
-"""Share of matched calls that fail where the condition leaves little to chance."""
 _BITS_BY_CHANCE = 6.0
 """What a condition must save where calls fail by chance, beside being confirmed by later calls."""
 _FIXES = 5
@@ -128,7 +126,8 @@ class _Learning:
             candidates, covered = self._cause(failed, among)
             if not candidates or not covered & failed:
                 break
-            found += candidates
+            known = [_does(one.document) for one in found]
+            found += [one for one in candidates if _does(one.document) not in known]
             among &= ~(covered & failed)
         return _confirmed(found)
 
@@ -141,10 +140,12 @@ class _Learning:
             drafts += self._with_contrasts(best, writer, failed, among)
         drafts.sort(key=lambda draft: _LOSS * loses(draft.fix) - draft.rank)
         candidates: list[Candidate] = []
+        known: list[object] = []
         covered: Rows = 0
         for draft in drafts:
             made = self._candidate(draft, writer, failed, among)
-            if made is not None and all(made[0].document != one.document for one in candidates):
+            if made is not None and _does(made[0].document) not in known:
+                known.append(_does(made[0].document))
                 candidates.append(made[0])
                 covered = covered or made[1]
                 if len(candidates) == _FIXES:
@@ -253,7 +254,7 @@ class _Learning:
 
         A trial of what only looks like a cause takes hundreds of calls, and the right one waits.
         """
-        if rate >= _CERTAIN or not self._sample.healthy:
+        if rate >= CERTAIN or not self._sample.healthy:
             return False
         return not self._calls.later or rule.gain < _BITS_BY_CHANCE
 
@@ -263,6 +264,11 @@ class _Learning:
         explained = self._calls.learned & ~among
         calls = Split(self._calls.learned & ~explained, self._calls.later)
         return chance(matched, self._sample.failed, calls, rule.bits)
+
+
+def _does(document: dict[str, Any]) -> object:
+    """Return what tells patterns apart that do different things."""
+    return document["pattern"], document["fix"]
 
 
 def _confirmed(found: list[Candidate]) -> list[Candidate]:

@@ -11,6 +11,7 @@ from arc_core.learning.columns import Column, Columns
 from arc_core.learning.examples import Rows
 from arc_core.learning.gain import Gain
 from arc_core.learning.literals import Form, Literal, Priors
+from arc_protocol.patterns.values import is_number
 
 _FIRST_WIDTH = 24
 _WIDTH = 10
@@ -18,6 +19,12 @@ _LONGEST = 4
 """Questions in a condition, beside those that a fix brings along."""
 _LEAST_HITS = 2
 """Failing calls that a question must concern, unless there are fewer."""
+CERTAIN = 0.8
+"""Share of matched calls that fail where a condition leaves little to chance."""
+_PICKING_BITS = 3.0
+"""How much less plausible it is that single numbers matter than that all beyond one do."""
+_TIE_BITS = 8.0
+"""Rules that save nearly the same: what one of hundreds of questions saves by luck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,17 @@ def _of_numbers(literal: Literal) -> bool:
     return unequal or literal.form in (Form.VALUE, Form.ABOVE, Form.BELOW)
 
 
+def _picks_numbers(literal: Literal) -> bool:
+    """Tell whether a question is for single numbers, and not for all beyond a bound."""
+    values = literal.value if literal.form is Form.VALUES else (literal.value,)
+    return literal.form in (Form.VALUE, Form.VALUES, Form.TYPE) and any(map(is_number, values))
+
+
+def _price(literal: Literal) -> float:
+    """Return what a question costs beside others that these calls answer alike."""
+    return literal.bits + (_PICKING_BITS if _picks_numbers(literal) else 0.0)
+
+
 class Search:
     """A search among the questions to one sample of calls."""
 
@@ -77,7 +95,7 @@ class Search:
             if (rows & self.failed).bit_count() < self._least or rows == self.among:
                 continue
             known = cheapest.get(rows)
-            if known is None or literal.bits < known.bits:
+            if known is None or _price(literal) < _price(known):
                 cheapest[rows] = literal
         return list(cheapest.values())
 
@@ -91,7 +109,7 @@ class Search:
     def best(self, given: Sequence[Literal] = ()) -> Rule | None:
         """Return the rule that saves most, with the given questions in it; None if none saves."""
         start = self.rule(given)
-        beam, best = [start], start
+        beam, best, found = [start], start, list[Rule]()
         for depth in range(_LONGEST):
             seen: dict[Rows, Rule] = {}
             for rule in beam:
@@ -105,10 +123,28 @@ class Search:
             beam = sorted(seen.values(), key=lambda rule: -rule.gain)[:width]
             if not beam:
                 break
+            found += beam
             if beam[0].gain > best.gain:
                 best = beam[0]
-        best = self._minimal(best, len(given))
+        best = self._minimal(self._simplest(best, found, len(given)), len(given))
         return best if best.gain > 0 and best.literals else None
+
+    def _simplest(self, best: Rule, found: Sequence[Rule], given: int) -> Rule:
+        """Return the simplest of the rules that foretell a failure by chance nearly as well.
+
+        Among so many questions there are some that go with what happened to fail.
+        """
+        hits = (best.rows & self.failed).bit_count()
+        if hits >= CERTAIN * best.rows.bit_count():
+            return best
+        tied = [rule for rule in found if rule.gain >= max(best.gain - _TIE_BITS, 0.0)]
+
+        def trouble(rule: Rule) -> tuple[int, int, float]:
+            asked = rule.literals[given:]
+            # that some numbers fail, and none between them, is seldom so
+            return len(asked), sum(map(_picks_numbers, asked)), -rule.gain
+
+        return min(tied, key=trouble, default=best)
 
     def idle(self, rule: Rule, given: int) -> bool:
         """Tell whether a rule would match the same calls without its first questions."""

@@ -104,6 +104,21 @@ def test_condition_and_fix_are_found(rule: Rule, error: ErrorFacts, fix: Any, se
     assert tried.passed
     assert tried.matched_failing >= 0.95 * tried.failing, first
     assert tried.matched_healthy <= 0.001 * tried.healthy, first
+    does = [json.dumps([each.document["pattern"], each.document["fix"]]) for each in candidates]
+    assert len(does) == len(set(does))
+
+
+def test_a_bound_foretells_a_failure_by_chance_better_than_single_numbers() -> None:
+    """30 % fail with few tokens: also with another few that nobody has asked for yet."""
+    draw = random.Random(1)
+    ends: list[list[Example]] = [[], []]
+    while len(ends[1]) < 120:
+        tokens = draw.choice((200, 400, 4000))
+        fails = draw.random() < (0.3 if tokens <= 400 else 0.03)
+        request = {"model": "m", "max_tokens": tokens, "messages": []}
+        ends[fails].append(Example(request, "app"))
+    found = learn(ends[1], ends[0], provider="openai", operation="chat", cures=propose)
+    assert "<" in found[0].document["pattern"]["max_tokens"]
 
 
 def first_of(failing: list[Request], healthy: list[Request], message: str) -> dict[str, Any]:

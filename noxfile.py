@@ -22,7 +22,7 @@ TRACERS = ["openinference-instrumentation-openai", "opentelemetry-instrumentatio
 # other event loops and tracers go with a few
 MATRIX = [
     ("3.8", ["openai==1.0.0", "httpx<0.28"]),  # 1.0 passes an argument that httpx 0.28 removed
-    ("3.8", ["openai", *EVENT_LOOPS]),
+    ("3.8", ["openai", "celery", *EVENT_LOOPS]),
     ("3.9", ["openai==1.7.2", "httpx<0.28"]),  # 1.6 to 1.8 find types their own way
     ("3.9", ["openai==1.109.1"]),
     ("3.9", ["openai"]),
@@ -30,7 +30,7 @@ MATRIX = [
     ("3.10", ["openai==2.54.0", *TRACERS, "opentelemetry-instrumentation-openai-v2"]),
     ("3.11", ["openai==3.0.0"]),
     ("3.12", ["openai"]),
-    ("3.13", ["openai", *TRACERS, *EVENT_LOOPS]),
+    ("3.13", ["openai", "celery", *TRACERS, *EVENT_LOOPS]),
 ]
 
 WITH_SDK = ["tests/runtime", "tests/telemetry", "tests/test_real_api.py"]

@@ -24,7 +24,7 @@ from typing import (
 
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.version import __version__
-from runtime import _config, _feedback, _log, providers
+from runtime import _children, _config, _feedback, _log, providers
 from runtime._flow import Interception
 from runtime._guard import Guard
 from runtime._heal import Healer
@@ -125,6 +125,7 @@ class Arc:
         self._seams: List[Any] = []
         self._mended = False
         self._enabled = False
+        self._gave_up = False
         self._sdks: List[str] = []
         self._registry = PatternRegistry()
         self._pipeline = Pipeline(self._guard)
@@ -338,9 +339,15 @@ class Arc:
                 self._tell_of_losses(self._pipeline.close())
 
     def _leave(self) -> None:
-        """At the end of the program: what is not delivered in time goes to disk."""
+        """At the end of the process: what is not delivered in time goes to disk.
+
+        Where `multiprocessing` has asked for it, `atexit` may again; it waits in vain only once.
+        """
+        if self._gave_up or self._worker.unused:
+            return
         if self.flush(self.settings.shutdown_timeout):
             return
+        self._gave_up = True
         try:
             stopped = self._worker.stop()
             self._tell_of_losses(self._pipeline.close() if stopped else self._pipeline.abandon())
@@ -384,6 +391,7 @@ def _register_hooks() -> None:
         return
     _hooked = True
     atexit.register(_at_exit)
+    _children.attend(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=_before_fork,
@@ -410,6 +418,13 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
-    if Arc._running is not None:
-        Arc._running._registry.forget()
-        Arc._running._worker.forget()
+    arc = Arc._running
+    if arc is None:
+        return
+    arc._gave_up = False
+    arc._registry.forget()
+    arc._worker.forget()
+    try:
+        _children.attend(_at_exit)
+    except Exception as fault:
+        arc._guard.caught("children", fault)

@@ -85,6 +85,7 @@ class Worker:
         self._awake = threading.Event()
         self._stop = threading.Event()
         self._asked: Deque[_Request] = deque()
+        self._begun = False
         self.dropped = 0
         """Items that found the queue full; not exact when many threads drop at once."""
 
@@ -108,6 +109,11 @@ class Worker:
         thread = self._thread
         return thread is not None and self._pid == os.getpid() and thread.is_alive()
 
+    @property
+    def unused(self) -> bool:
+        """Whether nothing has been done in this process, nor left to do; so in a forked child."""
+        return self._pid != os.getpid() or not (self._begun or self._queue)
+
     def start(self) -> None:
         """Start the thread unless it runs in this very process, or has been closed."""
         if self._pid != os.getpid():  # a fork that ran no Python hooks
@@ -127,6 +133,7 @@ class Worker:
             )
             thread.start()
             self._thread = thread
+            self._begun = True
 
     def flush(self, timeout_s: float) -> bool:
         """Handle everything queued so far and `drain`; True when that ended in time and well."""

@@ -15,7 +15,7 @@ from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
 from runtime._telemetry import channels
 from runtime._telemetry.causes import cause
-from runtime._telemetry.otlp import METHOD
+from runtime._telemetry.grpc_sender import METHOD
 from runtime._telemetry.tls import TlsFileError, TlsFiles
 
 _WITHIN_S = 10.0

@@ -7,7 +7,7 @@ import socket
 from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
-from arc_cli import doctor_core, doctor_tls
+from arc_cli import doctor_core, doctor_http, doctor_tls
 from arc_cli.doctor_finding import OK, PROBLEM, WARNING, Finding
 from runtime._endpoint import Endpoint
 
@@ -40,8 +40,11 @@ def endpoint(settings: Any, environ: Mapping[str, str]) -> Iterator[Finding]:
             "endpoint",
             WARNING,
             "the API key travels in clear text",
-            f"write grpcs://{receiver.address} if TLS is served there",
+            f"write {receiver.secured} if TLS is served there",
         )
+    if receiver.http:
+        yield from doctor_http.conversation(receiver, settings)
+        return
     proxy, findings = _proxy(receiver, environ)
     yield from findings
     sockets: List[socket.socket] = []

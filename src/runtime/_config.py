@@ -144,7 +144,8 @@ SETTINGS: Tuple[Setting, ...] = (
         "ARC_ENDPOINT",
         "grpc://localhost:50051",
         _address,
-        "Arc Core or any OTLP/gRPC receiver; grpcs:// for TLS; empty: none",
+        "Arc Core or any OTLP/gRPC receiver; grpcs:// for TLS; http:// or https:// for OTLP/HTTP, "
+        "by which no patterns come; empty: none",
     ),
     Setting("api_key", "ARC_API_KEY", None, _text, "key for Arc Core, never logged", in_file=False),
     Setting("log_level", "ARC_LOG_LEVEL", "INFO", _level, "level of the logger `arc`"),

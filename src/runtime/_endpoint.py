@@ -1,4 +1,4 @@
-"""Where telemetry goes: the address of Core or of any OTLP/gRPC receiver."""
+"""Where telemetry goes: the address of Core or of any OTLP receiver."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _ENDPOINT = re.compile(
     r"""(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?
         (?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[a-z0-9_.-]+))
         (?::(?P<port>[^/]*))?
-        /?""",
+        (?P<path>/(?!/)[!-~]*)?""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TLS_OF_SCHEME = {None: False, "grpc": False, "grpcs": True}
-_WRITE_INSTEAD = {"http": "grpc", "https": "grpcs"}
-_FORM = "grpc://host:port, or grpcs://host:port for TLS"
+_TLS_OF_SCHEME = {None: False, "grpc": False, "grpcs": True, "http": False, "https": True}
+_PORT_OF_SCHEME = {"http": 80, "https": 443}
+_FORM = "grpc://host:port, or grpcs://host:port for TLS; http:// or https:// for OTLP/HTTP"
+_TRACES = "/v1/traces"
 
 
 class Endpoint(NamedTuple):
@@ -31,6 +32,10 @@ class Endpoint(NamedTuple):
     tls: bool
     explicit: bool = True
     """False for the default that nobody asked for."""
+    http: bool = False
+    """Whether OTLP/HTTP is spoken there, and not gRPC."""
+    path: str = ""
+    """What stands before `/v1/traces`, for OTLP/HTTP alone."""
 
     @property
     def address(self) -> str:
@@ -48,8 +53,24 @@ class Endpoint(NamedTuple):
         except ValueError:
             return False
 
+    @property
+    def traces(self) -> str:
+        """The path of OTLP/HTTP requests with spans."""
+        return f"{self.path}{_TRACES}"
+
+    @property
+    def secured(self) -> str:
+        """The same address under TLS, as users write it."""
+        return str(self._replace(tls=True))
+
+    @property
+    def unsecured(self) -> str:
+        """The same address in clear text, as users write it."""
+        return str(self._replace(tls=False))
+
     def __str__(self) -> str:
-        return f"{'grpcs' if self.tls else 'grpc'}://{self.address}"
+        scheme = ("https" if self.tls else "http") if self.http else "grpc" + "s" * self.tls
+        return f"{scheme}://{self.address}{self.path}"
 
 
 def parse(text: Optional[str], *, explicit: bool = True) -> Optional[Endpoint]:
@@ -72,21 +93,27 @@ def parse(text: Optional[str], *, explicit: bool = True) -> Optional[Endpoint]:
         )
     scheme = parts["scheme"].lower() if parts["scheme"] else None
     if scheme not in _TLS_OF_SCHEME:
-        raise SettingError(_refused_scheme(text, scheme))
+        raise SettingError(f"endpoint {text!r} has the unknown scheme {scheme}: write {_FORM}.")
+    http = scheme in _PORT_OF_SCHEME
     return Endpoint(
         host=_ipv6(text, parts["ipv6"]) if parts["name"] is None else parts["name"].lower(),
-        port=_port(text, parts["port"]),
+        port=_port(text, parts["port"], _PORT_OF_SCHEME.get(scheme or "", DEFAULT_PORT)),
         tls=_TLS_OF_SCHEME[scheme],
         explicit=explicit,
+        http=http,
+        path=_path(text, parts["path"] or "", http=http),
     )
 
 
-def _refused_scheme(text: str, scheme: Optional[str]) -> str:
-    instead = _WRITE_INSTEAD.get(scheme or "")
-    if instead is None:
-        return f"endpoint {text!r} has the unknown scheme {scheme}: write {_FORM}."
-    rest = text.split("://", 1)[1]
-    return f"endpoint {text!r} is not gRPC: write {instead}://{rest} if a gRPC receiver is there."
+def _path(text: str, path: str, *, http: bool) -> str:
+    path = path.rstrip("/")
+    if path and not http:
+        raise SettingError(
+            f"endpoint {text!r} is not an address: gRPC has no paths, write {_FORM}."
+        )
+    if "?" in path or "#" in path:
+        raise SettingError(f"endpoint {text!r} is not an address: write {_FORM}, without a query.")
+    return path[: -len(_TRACES)] if path.endswith(_TRACES) else path
 
 
 def _ipv6(text: str, host: str) -> str:
@@ -99,9 +126,9 @@ def _ipv6(text: str, host: str) -> str:
     return host.lower()
 
 
-def _port(text: str, port: Optional[str]) -> int:
+def _port(text: str, port: Optional[str], default: int) -> int:
     if port is None:
-        return DEFAULT_PORT
+        return default
     # isdecimal alone would let other scripts' digits pass.
     if port.isascii() and port.isdecimal() and 1 <= int(port[:6]) <= 65535:
         return int(port)

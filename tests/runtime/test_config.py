@@ -33,7 +33,7 @@ SAMPLES: Dict[str, Any] = {
 }
 BAD: Dict[str, Any] = {
     "disable": ["maybe", "2"],
-    "endpoint": ["http://localhost:4317", "localhost:0", "two words"],
+    "endpoint": ["ftp://localhost:4317", "localhost:0", "two words"],
     "log_level": ["LOUD", ""],
     "metrics_port": ["many", "-1", "65536", "9090.5", ""],
     "mode": ["panic", ""],

@@ -55,7 +55,7 @@ def test_argument_goes_before_environment_before_file(
     [
         ("ARC_METRICS_PORT", "many", "metrics_port", 9090),
         ("ARC_MODE", "panic", "mode", "enforce"),
-        ("ARC_ENDPOINT", "http://localhost:4317", "endpoint", "grpc://localhost:50051"),
+        ("ARC_ENDPOINT", "ftp://localhost:4317", "endpoint", "grpc://localhost:50051"),
         ("ARC_LOG_LEVEL", "LOUD", "log_level", "INFO"),
     ],
 )

@@ -28,6 +28,24 @@ def test_reads_what_users_write(text: str, host: str, port: int, tls: bool) -> N
     assert parse(text) == Endpoint(host, port, tls)
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "traces"),
+    [
+        ("http://localhost:4318", "http://localhost:4318", "/v1/traces"),
+        ("https://Core.example.com/", "https://core.example.com:443", "/v1/traces"),
+        ("http://core", "http://core:80", "/v1/traces"),
+        ("https://core/Otlp/", "https://core:443/Otlp", "/Otlp/v1/traces"),
+        ("http://[::1]:8050/v1/traces", "http://[::1]:8050", "/v1/traces"),
+    ],
+)
+def test_reads_addresses_of_otlp_over_http(text: str, told: str, traces: str) -> None:
+    """Ports are those of the web; the path of OTLP may be written or left out."""
+    endpoint = parse(text)
+    assert endpoint is not None
+    assert (str(endpoint), endpoint.traces, endpoint.http) == (told, traces, True)
+    assert endpoint.tls is text.startswith("https")
+
+
 @pytest.mark.parametrize("text", [None, "", "   "])
 def test_empty_means_no_endpoint(text: str) -> None:
     """Nothing written is a way to say that nothing shall be sent."""
@@ -37,8 +55,7 @@ def test_empty_means_no_endpoint(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("http://localhost:4317", "write grpc://localhost:4317"),
-        ("https://core.example.com", "write grpcs://core.example.com"),
+        ("http://core/v1?x=1", "without a query"),
         ("unix://socket", "unknown scheme unix"),
         ("grpc://", "not an address"),
         ("grpc://core/v1/traces", "not an address"),

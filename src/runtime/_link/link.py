@@ -96,7 +96,8 @@ class Link:
         self._inherited: List[Any] = []
         self._applied: Any = None
         self._called = False
-        self._explained = False
+        self._explained = ""
+        self._by_http = False
         self._stumbles: Counter[Tuple[str, int]] = Counter()
         self._session: Optional[Session] = None
         self._thread: Optional[threading.Thread] = None
@@ -106,7 +107,7 @@ class Link:
         session, holding = self._session, self._shelf.holding
         confirmed = session is not None and session.confirmed
         return LinkState(
-            state=session.state if session is not None else "off",
+            state=session.state if session is not None else self._idle_state,
             version=holding.id.version if holding.id is not None else 0,
             patterns=len(holding.patterns),
             stale=bool(holding.held) and not confirmed,
@@ -115,6 +116,10 @@ class Link:
                 for name, refused in {**holding.disabled, **holding.refused}.items()
             },
         )
+
+    @property
+    def _idle_state(self) -> str:
+        return "unsupported" if self._by_http else "off"
 
     def called(self) -> None:
         """Say that the application has made a call."""
@@ -152,11 +157,22 @@ class Link:
                 self.suspend()
         if self._session is not None:
             self._session.watch()
-        elif settings.receiver() is None:
+            return _IDLE_S
+        receiver = settings.receiver()
+        self._by_http = receiver is not None and receiver.http
+        if receiver is None or self._by_http:
             if self._shelf.holding.held:
                 self._shelf.clear()
+            if self._by_http:
+                self._explain(
+                    f"{receiver} gets telemetry, but no patterns come from there, as Arc Core "
+                    "pushes them by gRPC alone: those that are built in or registered are in force."
+                )
         elif greenlets.are_threads():
-            self._explain_greenlets()
+            self._explain(
+                "Patterns of Arc Core are not received where gevent has replaced threads, as "
+                "waiting for them would stop the whole program."
+            )
         else:
             self._start(settings)
         return _IDLE_S
@@ -184,13 +200,10 @@ class Link:
         self._stumbles.clear()
         self._shelf.forget()
 
-    def _explain_greenlets(self) -> None:
-        if not self._explained:
-            self._explained = True
-            _logger.info(
-                "Patterns of Arc Core are not received where gevent has replaced threads, as "
-                "waiting for them would stop the whole program."
-            )
+    def _explain(self, why: str) -> None:
+        if self._explained != why:
+            self._explained = why
+            _logger.info("%s", why)
 
     def _start(self, settings: Any) -> None:
         # 30 ms to import: not on the caller's thread

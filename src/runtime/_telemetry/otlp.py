@@ -1,21 +1,20 @@
-"""Delivers spans to an OTLP/gRPC receiver without ever blocking or losing count."""
+"""Delivers spans to an OTLP receiver without ever blocking or losing count."""
 
 from __future__ import annotations
 
-import functools
 import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
 
 from runtime._endpoint import Endpoint
-from runtime._telemetry import channels, forks, greenlets
+from runtime._telemetry import forks, greenlets
+from runtime._telemetry.answers import AGAIN, TAKEN, TOO_LARGE, Answer, sender
 from runtime._telemetry.batch import Batch
 from runtime._telemetry.batches import BUFFER_LIMIT, Batches
-from runtime._telemetry.causes import cause
-from runtime._telemetry.direct import DirectCall, no_more_threads
-from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, Backoff, requested_delay_s
+from runtime._telemetry.direct import no_more_threads
+from runtime._telemetry.retry import Backoff
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFileError, TlsFiles
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("arc")
 
-METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _DEADLINE_S = 10.0
 _LAST_DEADLINE_S = 1.0
 """Of a request that holds up the worker while the program ends, before it is asked to `drain`."""
@@ -34,14 +32,12 @@ _OTHERS_S = 0.05
 """Between two looks whether another process has delivered what this one has put on disk."""
 _REFUSED_S = 60.0
 """Wait after an answer that sending again would not change, such as a wrong key."""
-_COMPRESS_FROM = 4096
-_ANSWER_LIMIT = 1024 * 1024
 
 
 class Exporter:
     """Sends spans in batches, one request in flight; for one thread, which calls `pump`.
 
-    `drops` is told a reason and a number of spans, `wake` is called from gRPC's threads when an
+    `drops` is told a reason and a number of spans, `wake` is called from other threads when an
     answer has come.
     """
 
@@ -60,16 +56,14 @@ class Exporter:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._endpoint = endpoint
-        self._api_key = api_key
-        self._tls = tls or TlsFiles()
+        tls = tls or TlsFiles()
+        self._sender = sender(endpoint, api_key, tls)
         self._batches = Batches(resource, drops, limit=buffer_limit, spool=spool)
         self._drops = drops
         self._wake = wake
         self._clock = clock
         self._backoff = Backoff(jitter)
         self._not_before = 0.0
-        self._channel: Any = None
-        self._export: Any = None
         self._sending: Optional[Tuple[Any, Batch]] = None
         self._at_hand: Optional[Batch] = None
         self._answered = threading.Event()
@@ -81,19 +75,19 @@ class Exporter:
         """idle, connected, unreachable or refused."""
         self.sent = 0
         """Spans that the receiver has accepted."""
-        if self._tls.given and not endpoint.tls:
+        if tls.given and not endpoint.tls:
             _logger.warning(
                 "The files in ARC_TLS_CA, ARC_TLS_CERT and ARC_TLS_KEY are not used, as %s means "
-                "clear text; write grpcs://%s for TLS.",
+                "clear text; write %s for TLS.",
                 endpoint,
-                endpoint.address,
+                endpoint.secured,
             )
         if api_key and not (endpoint.tls or endpoint.loopback):
             _logger.warning(
-                "The API key travels to %s in clear text, as do all requests: write grpcs://%s if "
-                "TLS is served there.",
+                "The API key travels to %s in clear text, as do all requests: write %s if TLS is "
+                "served there.",
                 endpoint,
-                endpoint.address,
+                endpoint.secured,
             )
 
     @property
@@ -124,7 +118,7 @@ class Exporter:
             self._batches.spill()
 
     def _pump(self, *, at_once: bool) -> float:
-        if forks.forbid_grpc():
+        if self._sender.uses_grpc and forks.forbid_grpc():
             self._leave()
             return _IDLE_S
         if self._sending is not None:
@@ -154,7 +148,7 @@ class Exporter:
             self._drain_until = None
 
     def _drain(self, deadline: float) -> bool:
-        if forks.forbid_grpc():
+        if self._sender.uses_grpc and forks.forbid_grpc():
             self._leave()
             return True
         another = self._sending is not None or self.state == "connected"
@@ -201,7 +195,7 @@ class Exporter:
             call.cancel()
             self._batches.put_back(batch)
         self._batches.release()
-        self._disconnect()
+        self._sender.disconnect()
 
     def close(self) -> int:
         """End for good; what is not delivered goes to disk, or is lost and counted.
@@ -217,29 +211,17 @@ class Exporter:
 
     def _send(self, batch: Batch) -> None:
         self._at_hand = batch  # while gRPC is imported, which may take longer than a program
-        try:
-            if self._channel is None:
-                self._connect()
-        except TlsFileError as problem:
-            self._refuse(batch, str(problem))
-            return
-        import grpc
-
-        compress = not self._endpoint.loopback and len(batch.payload) > _COMPRESS_FROM
-        start, timeout_s = self._export.future, _DEADLINE_S
-        if greenlets.are_threads():
-            start = functools.partial(greenlets.PooledCall, self._export)
-        elif no_more_threads():
-            start = functools.partial(DirectCall, self._export)
+        timeout_s = _DEADLINE_S
+        last = no_more_threads()
+        if last and not greenlets.are_threads():
             timeout_s = _LAST_DEADLINE_S
             if self._drain_until is not None:
                 timeout_s = max(0.0, min(_DEADLINE_S, self._drain_until - self._clock()))
-        call = start(
-            batch.payload,
-            timeout=timeout_s,
-            metadata=self._metadata(),
-            compression=grpc.Compression.Gzip if compress else None,
-        )
+        try:
+            call = self._sender.send(batch.payload, timeout_s=timeout_s, last=last)
+        except TlsFileError as problem:
+            self._refuse(batch, str(problem))
+            return
         self._sending, self._at_hand = (call, batch), None
         call.add_done_callback(self._on_answer)
 
@@ -247,63 +229,38 @@ class Exporter:
         self._answered.set()
         self._wake()
 
-    def _metadata(self) -> List[Tuple[str, str]]:
-        return [("authorization", f"Bearer {self._api_key}")] if self._api_key else []
-
-    def _connect(self) -> None:
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-            ExportTraceServiceResponse,
-        )
-
-        self._channel = channels.connect(self._endpoint, self._tls, message_limit=_ANSWER_LIMIT)
-        self._export = self._channel.unary_unary(
-            METHOD, response_deserializer=ExportTraceServiceResponse.FromString
-        )
-
-    def _disconnect(self) -> None:
-        channel, self._channel, self._export = self._channel, None, None
-        if channel is not None:
-            channel.close()
-
     def _take_answer(self, call: Any, batch: Batch) -> None:
-        code = call.code().name
-        if code == "OK":
-            self._delivered(call.result().partial_success, batch)
-            return
-        delay_s = requested_delay_s(call.trailing_metadata())
-        if code in RETRYABLE or (code == "RESOURCE_EXHAUSTED" and delay_s is not None):
+        answer = self._sender.answer(call)
+        if answer.kind == TAKEN:
+            self._delivered(answer, batch)
+        elif answer.kind == AGAIN:
             self._batches.put_back(batch)
             own_s = self._backoff.next_delay_s()
-            self._not_before = self._clock() + (own_s if delay_s is None else delay_s)
-            if delay_s is None:
+            self._not_before = self._clock() + (own_s if answer.delay_s is None else answer.delay_s)
+            if answer.delay_s is None:
                 # a new connection is tried at once, where an old one has waits of its own
-                self._disconnect()
-                self._unreachable(code, call.details() or "")
-        elif code == "RESOURCE_EXHAUSTED":
+                self._sender.disconnect()
+                self._unreachable(answer.why)
+        elif answer.kind == TOO_LARGE:
             self._drop(batch, "too_large")
         else:
-            details = (call.details() or "no reason given")[:300].rstrip(".")
-            why = f"it answered {code}: {details}"
-            self._refuse(batch, why, for_good=code not in OF_THE_SENDER)
+            self._refuse(batch, answer.why, for_good=answer.for_good)
 
-    def _delivered(self, partial: Any, batch: Batch) -> None:
+    def _delivered(self, answer: Answer, batch: Batch) -> None:
         self._backoff.reset()
         self._batches.done(batch)
-        rejected = min(partial.rejected_spans, batch.spans)
+        rejected = min(answer.rejected, batch.spans)
         self.sent += batch.spans - rejected
         if rejected:
             self._drops("rejected", rejected)
-        if (rejected or partial.error_message) and not self._warned_of_partial:
+        if (rejected or answer.why) and not self._warned_of_partial:
             self._warned_of_partial = True
-            _logger.warning(
-                "%s rejected %d spans: %s", self._endpoint, rejected, partial.error_message
-            )
+            _logger.warning("%s rejected %d spans: %s", self._endpoint, rejected, answer.why)
         if self.state in ("unreachable", "refused"):
             _logger.info("%s takes telemetry again.", self._endpoint)
         self.state = "connected"
 
-    def _unreachable(self, code: str, details: str) -> None:
-        why = cause(code, details, self._endpoint, with_certificate=bool(self._tls.cert))
+    def _unreachable(self, why: str) -> None:
         if (self.state, self._why) == ("unreachable", why):
             return
         self.state, self._why = "unreachable", why

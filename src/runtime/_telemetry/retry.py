@@ -54,6 +54,15 @@ def requested_delay_s(metadata: Any) -> Optional[float]:
     return None
 
 
+def message_of(status: bytes) -> str:
+    """Return the words of an encoded `google.rpc.Status`; nothing where they cannot be read."""
+    try:
+        said = dict(_fields(status)).get(2, b"")
+    except (IndexError, ValueError):
+        return ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else ""
+
+
 def _duration_s(retry_info: Any) -> float:
     delay = dict(_fields(retry_info)).get(1, b"")
     parts = dict(_fields(delay if isinstance(delay, bytes) else b""))

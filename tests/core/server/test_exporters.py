@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as by_grpc
@@ -26,6 +30,36 @@ EXPORTERS: dict[str, Callable[[CoreProcess, str], SpanExporter]] = {
         compression=Compression.Gzip,
     ),
 }
+
+
+PROGRAM = """
+import os, sys
+import openai
+from runtime import Arc
+arc = Arc()
+with openai.OpenAI(base_url=sys.argv[1], api_key="k") as client:
+    client.chat.completions.create(
+        model="gpt-4.1", temperature=0.95, messages=[{"role": "user", "content": "Hi"}]
+    )
+assert arc.flush(20)
+assert arc.faults() == {}, arc.faults()
+"""
+
+
+def test_the_runtime_delivers_by_http(tmp_path: Path, space: Any) -> None:
+    """The port of REST is its endpoint: the call is there with its fix, and no link."""
+    with core(tmp_path) as process:
+        secret = post(process, "/api/v1/keys", {"name": "runtime"})["secret"]
+        environment = {"ARC_ENDPOINT": process.http_url, "ARC_API_KEY": secret}
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM, space.base_url],
+            env={**os.environ, **environment, "ARC_METRICS_PORT": "0"},
+            check=True,
+            timeout=60,
+        )
+        (call,) = calls(process)
+        assert (call["request_model"], call["fix_outcome"]) == ("gpt-4.1", "applied")
+        assert process.terminate()[0] == 0
 
 
 @pytest.mark.parametrize("way", EXPORTERS)

@@ -91,8 +91,7 @@ def test_calls_in_shadow_show_that_a_failure_is_sure(world: Make) -> None:
     """Six recorded calls are too few to say so; with four more that fail they are enough."""
     each = world()
     each.learned(failed=6, matching=6)
-    for _ in range(3):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 3)
     each.controller.run(PROJECT)
     assert each.state() is State.SHADOW
     each.call(cured(1.0))
@@ -106,12 +105,10 @@ def test_a_healthy_call_in_shadow_shows_that_it_is_not_sure(world: Make) -> None
     each.learned(failed=6, matching=6)
     for provider in (Provider(target=lambda treated: 0.0, other=lambda treated: 1.0), cured(0.0)):
         each.call(provider)
-    for _ in range(10):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 10)
     each.controller.run(PROJECT)
     assert each.state() is State.SHADOW
-    for _ in range(8):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 8)
     each.controller.run(PROJECT)
     assert each.state() is State.CANARY
 
@@ -123,8 +120,7 @@ def test_a_fix_that_cures_no_longer_is_withdrawn(world: Make, rate: float) -> No
         each = world(seed=seed)
         each.learned(failed=round(20 * rate), matching=20)
         each.run_until(cured(rate), State.ACTIVE, at_most=3000)
-        for _ in range(500):
-            each.call(cured(rate))
+        each.calls_of(cured(rate), 500)
         each.controller.run(PROJECT)
         each.run_until(cured(rate, rate), State.ROLLED_BACK, at_most=1500)
 
@@ -214,8 +210,7 @@ def test_a_fix_that_is_no_longer_needed_rests_and_comes_back(world: Make) -> Non
     each.run_until(cured(1.0), State.ACTIVE, at_most=60)
     each.run_until(cured(0.0), State.DORMANT, at_most=4000, batch=100)
     assert each.registry.pattern_set(PROJECT).entries[0].document["allocation"]["stage"] == "shadow"
-    for _ in range(300):
-        each.call(cured(0.0))
+    each.calls_of(cured(0.0), 300)
     each.controller.run(PROJECT)
     assert each.state() is State.DORMANT
     assert each.run_until(cured(1.0), State.ACTIVE, at_most=10, batch=1) <= 3
@@ -239,8 +234,7 @@ def test_a_failure_that_stays_is_seldom_looked_for(world: Make, rate: float) -> 
     each.learned(failed=round(100 * rate), matching=100)
     each.run_until(cured(rate), State.ACTIVE, at_most=1000)
     for _ in range(100):
-        for _ in range(100):
-            each.call(cured(rate))
+        each.calls_of(cured(rate), 100)
         each.controller.run(PROJECT)
     shares = [event.to_state for event in each.registry.history(PROJECT, "fix")]
     assert shares[-1] is State.ACTIVE
@@ -253,8 +247,7 @@ def test_a_failure_that_has_become_rarer_is_still_prevented(world: Make) -> None
     each.learned()
     each.run_until(cured(1.0), State.ACTIVE, at_most=60)
     for _ in range(200):
-        for _ in range(100):
-            each.call(cured(0.3))
+        each.calls_of(cured(0.3), 100)
         each.controller.run(PROJECT)
     assert (each.state(), each.share()) == (State.ACTIVE, pytest.approx(0.98))
     moves = [event.to_state for event in each.registry.history(PROJECT, "fix")]
@@ -282,8 +275,7 @@ def test_a_dormant_pattern_comes_back_only_where_there_is_room(world: Make) -> N
     each.run_until(cured(0.0), State.DORMANT, at_most=4000, batch=100)
     each.learned("other")
     assert each.state("other") is State.CANARY
-    for _ in range(200):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 200)
     each.controller.run(PROJECT)
     assert each.state() is State.DORMANT
     each.registry.transition(PROJECT, "other", State.ROLLED_BACK, author="ada", reason="r")
@@ -296,8 +288,7 @@ def test_a_fix_that_the_provider_comes_to_refuse_is_withdrawn(world: Make) -> No
     each = world()
     each.learned()
     each.run_until(cured(1.0), State.ACTIVE, at_most=60)
-    for _ in range(500):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 500)
     refused = Provider(target=lambda treated: 0.0, other=float)
     calls = each.run_until(refused, State.ROLLED_BACK, at_most=200, batch=1)
     assert calls <= 40
@@ -360,8 +351,7 @@ def test_arms_that_are_not_reported_as_drawn_decide_nothing(world: Make) -> None
     for _ in range(40):
         if each.state() is not State.CANARY:
             break
-        for _ in range(20):
-            each.call(cured(1.0))
+        each.calls_of(cured(1.0), 20)
         each.calls.rows[:] = [row for row in each.calls.rows if row["rollout_arm"] == "control"]
         each.controller.run(PROJECT)
     assert each.state() is State.INCONCLUSIVE
@@ -372,8 +362,7 @@ def test_slow_calls_are_waited_for(world: Make) -> None:
     """Refusals are reported at once, treated calls when they end: nothing is decided until then."""
     each = world()
     each.learned()
-    for _ in range(40):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 40)
     made = each.calls.rows[:]
     each.calls.rows[:] = [row for row in made if row["rollout_arm"] == "control"]
     each.controller.run(PROJECT)
@@ -465,8 +454,7 @@ def test_a_person_is_asked_before_the_canary_and_after_it(world: Make) -> None:
     assert (each.state(), each.share()) == (State.CANARY, 0.5)
     with pytest.raises(IllegalMoveError, match="waits for no approval"):
         approve(each.registry, PROJECT, "fix", author="ada", reason="")
-    for _ in range(60):
-        each.call(cured(1.0))
+    each.calls_of(cured(1.0), 60)
     each.controller.run(PROJECT)
     assert each.state() is State.CANARY
     approve(each.registry, PROJECT, "fix", author="ada", reason="")
@@ -495,8 +483,7 @@ def test_a_learned_fix_that_reaches_far_always_waits_for_a_person(
     each.restart()
     for approved in (State.CANARY, State.ACTIVE):
         before = each.state()
-        for _ in range(60):
-            each.call(cured(1.0))
+        each.calls_of(cured(1.0), 60)
         each.controller.run(PROJECT)
         assert each.state() is before
         approve(each.registry, PROJECT, "fix", author="ada", reason="")

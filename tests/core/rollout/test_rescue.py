@@ -211,8 +211,7 @@ def test_rare_failures_need_no_more_of_them(rescued: Make) -> None:
 def test_what_is_late_from_the_rescue_does_not_count_in_the_canary(rescued: Make) -> None:
     """A rescued call has failed at first, with the fix or without: no fault of the fix."""
     each = rescued()
-    for _ in range(40):
-        each.call(REFUSED)
+    each.calls_of(REFUSED, 40)
     late = each.calls.rows[9:]
     del each.calls.rows[9:]
     each.controller.run(PROJECT)
@@ -273,8 +272,7 @@ def test_a_person_is_asked_before_calls_are_sent_again(rescued: Make) -> None:
     approve(each.registry, PROJECT, "fix", author="ada", reason="")
     each.controller.run(PROJECT)
     assert (each.state(), each.share()) == (State.RESCUE, 0.5)
-    for _ in range(9):
-        each.call(REFUSED)
+    each.calls_of(REFUSED, 9)
     each.controller.run(PROJECT)
     assert each.state() is State.RESCUE
     approve(each.registry, PROJECT, "fix", author="ada", reason="")

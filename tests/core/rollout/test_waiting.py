@@ -73,8 +73,7 @@ def test_a_trial_that_shows_nothing_says_when_it_ends(world: Make) -> None:
     each = world(settings=patient)
     each.learned(failed=30, matching=100)
     each.run_until(helps(0.3, 0.3), State.CANARY, at_most=100)
-    for _ in range(200):
-        each.call(helps(0.3, 0.3))
+    each.calls_of(helps(0.3, 0.3), 200)
     each.controller.run(PROJECT)
     assert "without proof it ends after 200 more matching calls" in shown(each).waits_for
 
@@ -82,8 +81,7 @@ def test_a_trial_that_shows_nothing_says_when_it_ends(world: Make) -> None:
 def test_missing_calls_of_one_arm_are_told(world: Make) -> None:
     each = world()
     each.learned()
-    for _ in range(20):
-        each.call(helps(1.0, 0.0))
+    each.calls_of(helps(1.0, 0.0), 20)
     each.calls.rows[:] = [row for row in each.calls.rows if row["rollout_arm"] == "control"]
     each.controller.run(PROJECT)
     assert "of one arm calls are missing" in shown(each).waits_for
@@ -112,8 +110,7 @@ def test_worried_guards_are_shown(world: Make) -> None:
     each.learned(failed=30, matching=100)
     worse = helps(0.3, 0.6)
     each.run_until(worse, State.CANARY, at_most=100)
-    for _ in range(100):
-        each.call(worse)
+    each.calls_of(worse, 100)
     each.controller.run(PROJECT)
     found = shown(each)
     states = {guard.name: guard.state for guard in found.guards}

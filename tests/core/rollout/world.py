@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arc_core.registry.lifecycle import PUBLISHED, State
+from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
 from arc_core.rollout.controller import AUTHOR, Controller
 from arc_core.rollout.room import LEARNER
@@ -188,7 +189,22 @@ class World:
 
         `drawn` is the arm of the run that it is part of, `unit` its hash.
         """
+        self._call(self.registry.pattern(PROJECT, name), provider, drawn, unit, heals)
+
+    def calls_of(self, provider: Provider, count: int, name: str = "fix") -> None:
+        """Make calls while nothing changes in the registry, which is asked once."""
         record = self.registry.pattern(PROJECT, name)
+        for _ in range(count):
+            self._call(record, provider)
+
+    def _call(
+        self,
+        record: PatternRecord,
+        provider: Provider,
+        drawn: bool | None = None,
+        unit: str = "",
+        heals: bool = True,
+    ) -> None:
         assert record.state in PUBLISHED
         assert record.allocation is not None
         stage = record.allocation["stage"]
@@ -230,7 +246,7 @@ class World:
                 "rollout_unit": unit,
                 "rated": False,
                 "failure_signature": signature,
-                "rollout_id": f"{name}@{record.revision}",
+                "rollout_id": f"{record.name}@{record.revision}",
                 "rollout_stage": stage,
                 "rollout_arm": arm,
                 "rollout_probability": probability,
@@ -267,10 +283,12 @@ class World:
         heals: bool = True,
     ) -> int:
         """Make calls until the pattern is in one of the states; return how many."""
+        record = self.registry.pattern(PROJECT, name)
         for number in range(1, at_most + 1):
-            self.call(provider, name, heals=heals)
+            self._call(record, provider, heals=heals)
             if number % batch == 0:
                 self.controller.run(PROJECT)
-                if self.state(name) in states:
+                record = self.registry.pattern(PROJECT, name)
+                if record.state in states:
                     return number
         raise AssertionError(f"after {at_most} calls it is {self.state(name).value}")

@@ -186,7 +186,7 @@ def test_receiver_that_hangs_stops_nothing(
 def test_absent_receiver_stops_nothing(loop: str, programs: List[Program], space: Any) -> None:
     """The program runs to its end, and is told once."""
     endpoint = f"grpc://localhost:{free_port()}"
-    program = Program(loop, space.base_url, endpoint, ends_within_s=0.5)
+    program = Program(loop, space.base_url, endpoint, ends_within_s=20)
     programs.append(program)
     assert program.line() == "first"
     program.go_on()

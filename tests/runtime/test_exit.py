@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any, Tuple
+from typing import Any, Callable, Tuple
 
 import openai
 import pytest
@@ -50,21 +50,29 @@ with openai.OpenAI(base_url=sys.argv[1], api_key="k") as client:
         client.chat.completions.create(
             model="gpt-4.1", messages=[{"role": "user", "content": "Hi"}]
         )
+sys.stdin.read()
 """
 
 
-def end(space: Any, slow_import: str = "", **env: str) -> Tuple[str, str]:
-    """Run the program to its end; return what it said, and its last metrics."""
-    done = subprocess.run(
+def end(
+    space: Any, slow_import: str = "", *, when: Callable[[], Any] = lambda: None, **env: str
+) -> Tuple[str, str]:
+    """Run the program to its end, after `when`; return what it said, and its last metrics."""
+    with subprocess.Popen(
         [sys.executable, "-c", SHORT, space.base_url, slow_import],
         env={**os.environ, "ARC_METRICS_PORT": "0", "ARC_SHUTDOWN_TIMEOUT": "0.2", **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        try:
+            when()
+            metrics, told = program.communicate(timeout=60)
+        finally:
+            program.kill()
+    assert program.returncode == 0, told
     assert len(space.requests()) == 3
-    return done.stderr.decode(), done.stdout.decode()
+    return told.decode(), metrics.decode()
 
 
 @pytest.mark.parametrize("module", ["opentelemetry.proto.resource.v1.resource_pb2", "grpc"])
@@ -90,9 +98,12 @@ def test_calls_are_lost_with_a_word_where_nothing_may_be_kept(
 
 
 def test_calls_that_are_kept_are_not_lost(receiver: Receiver, space: Any) -> None:
-    """They are on disk for the next program."""
+    """They are on disk for the next program, as soon as there has been time to import gRPC."""
     receiver.answer = hang
-    assert "lost" not in end(space, ARC_ENDPOINT=receiver.endpoint)[0]
+    told, _ = end(
+        space, when=lambda: receiver.wait_for_requests(1, 60), ARC_ENDPOINT=receiver.endpoint
+    )
+    assert "lost" not in told
 
 
 def test_who_has_named_no_receiver_is_not_told_of_losses(space: Any) -> None:

@@ -58,8 +58,8 @@ def test_the_model_that_has_answered_is_told(arc: Arc, receiver: Receiver, gatew
     request: Any = {"model": "router", "messages": [{"role": "user", "content": "Hi"}]}
     with openai.OpenAI(base_url=gateway, api_key="k") as client:
         completions = client.chat.completions
-        with completions.create(**request, stream=True) as stream:
-            assert [chunk.choices[0].delta.content for chunk in stream] == ["Hi"]
+        stream = completions.create(**request, stream=True)
+        assert [chunk.choices[0].delta.content for chunk in stream] == ["Hi"]
         assert completions.with_raw_response.create(**request).parse().model == "gpt-4.1"
         assert completions.create(**request).model == "gpt-4.1"
     assert arc.flush(10)

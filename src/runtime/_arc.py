@@ -184,6 +184,8 @@ class Arc:
             return
         try:
             self._seams.append(provider.intercept(sdk, self._interception, self._seam))
+            version = getattr(sdk, "__version__", "of an unknown version")
+            _logger.debug("Calls of the SDK %s %s are intercepted.", provider.SDK, version)
         except Exception as fault:
             self._guard.caught(f"intercept {provider.SDK}", fault)
 

@@ -16,6 +16,7 @@ import pytest
 from runtime import Arc
 from runtime_shapes import RISKY
 from telemetry.http_receiver import HttpReceiver
+from tunnel import Tunnel
 
 PROGRAM = """
 import sys
@@ -130,6 +131,29 @@ def test_https_with_the_files_of_the_settings(
         assert arc.flush(10)
         [request] = web.requests
         assert request.headers["authorization"] == "Bearer arc_key_1"
+
+
+def test_https_goes_through_a_proxy(
+    start: Callable[..., Arc],
+    client: openai.OpenAI,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The proxy opens a tunnel, and sees neither key nor calls."""
+    trustme = pytest.importorskip("trustme")
+    authority, ca = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("core.example.com").configure_cert(context)
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    with HttpReceiver(tls=context) as web, Tunnel(web.port) as tunnel:
+        monkeypatch.setenv("https_proxy", tunnel.url)
+        arc = start(endpoint="https://core.example.com", tls_ca=str(ca))
+        client.chat.completions.create(**RISKY)
+        assert arc.flush(10)
+        assert [line.split()[:2] for line in tunnel.asked] == [["CONNECT", "core.example.com:443"]]
+        assert web.requests[0].headers["host"] == "core.example.com"
+        Arc(endpoint="")  # hang up before the tunnel ends
 
 
 def test_https_of_an_unknown_authority_is_told(

@@ -100,6 +100,26 @@ def describe(call: FinishedCall) -> Description:
     )
 
 
+def told(description: Description) -> str:
+    """Say for people what Arc did to a call, without anything that was said in it."""
+    call, attributes = description.call, description.attributes
+    names = ", ".join(attributes.get(semconv.ARC_PATTERN_IDS, ()))
+    fields = ", ".join(attributes.get(semconv.ARC_FIX_FIELDS, ()))
+    did = {
+        "applied": f"{names} changed {fields}",
+        "shadow": f"{names} would have changed {fields}",
+        "rejected": f"{names} matched and gave way",
+        "error": f"{names} could not be applied",
+    }.get(attributes[semconv.ARC_FIX_OUTCOME], f"{names} matched" if names else "nothing matched")
+    how = (
+        f"failed with {attributes[semconv.ERROR_TYPE]}" if semconv.ERROR_TYPE in attributes else ""
+    )
+    return (
+        f"{description.name} was intercepted: {did}; it took {call.duration_s:.3f} s, of which Arc "
+        f"{call.overhead_s * 1e3:.3f} ms{'; it ' if how else ''}{how}."
+    )
+
+
 def _circumstances(call: FinishedCall) -> Dict[str, Any]:
     return {
         semconv.OPERATION_NAME: call.api.convention,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from typing import Any, Iterable, List, Mapping, Optional, Tuple
@@ -14,7 +15,7 @@ from runtime._feedback import Feedback
 from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
 from runtime._telemetry import spans, tracer
-from runtime._telemetry.description import Description, describe
+from runtime._telemetry.description import Description, describe, told
 from runtime._telemetry.failures import Failures
 from runtime._telemetry.feedback import Judgements
 from runtime._telemetry.meter import Measures
@@ -24,6 +25,8 @@ from runtime._telemetry.redaction import Redaction
 from runtime._telemetry.resource import resource
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFiles
+
+_logger = logging.getLogger("arc")
 
 _PENDING_LIMIT_S = 60.0
 """How long a raw response may stay unread before its call is reported without its reply."""
@@ -239,6 +242,8 @@ class Pipeline:
         except Exception as fault:  # the call is told of, whatever is in its reply
             self._guard.caught("detection", fault)
         self._metrics.observe(call, description.attributes)
+        if _logger.isEnabledFor(logging.DEBUG):
+            _logger.debug("%s", told(description))
         joins = self.settings.otel == AUTO
         own_trace = joins and tracer.captures_content()
         if self._redaction is not None:

@@ -2,82 +2,27 @@
 
 from __future__ import annotations
 
-import socket
-import socketserver
-import threading
-from typing import Any, Callable, Dict, Iterator, List
+from contextlib import ExitStack
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
 from cli.doctor.report import Examine
 from telemetry.receiver import Receiver
-
-
-class _Tunnel(socketserver.ThreadingTCPServer):
-    """An HTTP proxy that lets through to one port, or refuses."""
-
-    daemon_threads = True
-
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.port = port
-        self.asked: List[str] = []
-
-
-class _Connection(socketserver.StreamRequestHandler):
-    server: _Tunnel
-
-    def handle(self) -> None:
-        self.server.asked.append(self.rfile.readline().decode())
-        while self.rfile.readline().strip():
-            pass
-        if not self.server.port:
-            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
-            return
-        with socket.create_connection(("127.0.0.1", self.server.port)) as behind:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=_pass_on, args=(behind, self.connection), daemon=True)
-            back.start()
-            _pass_on(self.connection, behind)
-            back.join(10)
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    try:
-        while True:
-            data = source.recv(65536)
-            target.sendall(data)
-            if not data:
-                target.shutdown(socket.SHUT_WR)
-                return
-    except OSError:
-        return
+from tunnel import Tunnel
 
 
 @pytest.fixture
-def proxy() -> Iterator[Callable[[int], _Tunnel]]:
-    started = []
-
-    def start(port: int) -> _Tunnel:
-        started.append(_Tunnel(port))
-        threading.Thread(target=started[-1].serve_forever, daemon=True).start()
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.shutdown()
-        each.server_close()
-
-
-def _url(tunnel: _Tunnel) -> str:
-    return f"http://127.0.0.1:{tunnel.server_address[1]}"
+def proxy() -> Iterator[Callable[[int], Tunnel]]:
+    with ExitStack() as started:
+        yield lambda port: started.enter_context(Tunnel(port))
 
 
 def test_proxy_is_named_and_gone_through(examine: Examine, proxy: Any) -> None:
     """gRPC takes it from the environment, which few know; the way through it is tried."""
     with Receiver() as receiver:
         tunnel = proxy(receiver.port)
-        report = examine(ARC_ENDPOINT="grpc://core.example:50051", https_proxy=_url(tunnel))
+        report = examine(ARC_ENDPOINT="grpc://core.example:50051", https_proxy=tunnel.url)
     assert report.problems == []
     assert "(https_proxy)" in report.of("proxy")[0]
     assert "no_proxy" in report.of("proxy")[0]
@@ -89,7 +34,7 @@ def test_proxy_is_named_and_gone_through(examine: Examine, proxy: Any) -> None:
 
 def test_proxy_that_refuses(examine: Examine, proxy: Any) -> None:
     """Its answer is shown."""
-    report = examine(ARC_ENDPOINT="grpc://core.example:50051", grpc_proxy=_url(proxy(0)))
+    report = examine(ARC_ENDPOINT="grpc://core.example:50051", grpc_proxy=proxy(0).url)
     assert report.problems == ["proxy"]
     assert "403 Forbidden" in report.of("proxy", "problem")[0]
 

@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# what is started hundreds of times, by tests and benchmarks, is compiled once
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check matrix bench bench-learning docs clean
 
 demo: .venv/ready

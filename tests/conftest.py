@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +32,10 @@ def _keep_grpc_out_of_subprocesses() -> None:
 
 if sys.version_info < (3, 10):
     _keep_grpc_out_of_subprocesses()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # as of what shells start in the background; programs under test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SOURCES = Path(__file__).parent.parent / "src"
 _READY_WITHIN_S = 30

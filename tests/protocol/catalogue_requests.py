@@ -13,7 +13,8 @@ import arc_simulator
 def preventive_cases() -> List[Dict[str, Any]]:
     """Return the cases that a change of the request prevents."""
     text = (Path(arc_simulator.__file__).parent / "catalogue.yaml").read_text(encoding="utf-8")
-    cases: List[Dict[str, Any]] = yaml.safe_load(text)["cases"]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    cases: List[Dict[str, Any]] = yaml.load(text, loader)["cases"]
     return [case for case in cases if case["fix"].get("preventive", True) is True]
 
 

@@ -123,9 +123,9 @@ def test_a_kill_of_core_under_load_loses_no_call(chat_api: Provider, tmp_path: P
             running = applications(stack, first.grpc_url, chat_api, tmp_path)
             for each in running:
                 each.do("work")
-            chat_api.wait_for_more(300)
+            chat_api.wait_for_more(150)
             first.kill()
-            chat_api.wait_for_more(300)
+            chat_api.wait_for_more(150)
         with core(tmp_path / "data", ports=ports) as second:
             chat_api.wait_for_more(30)
             dropped = 0

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from runtime import _endpoint
 from runtime._telemetry.http_connection import proxy_of
-from runtime._telemetry.otlp import Exporter
+from telemetry.exporting import spans
 from telemetry.http_receiver import PROTOBUF, HttpReceiver, answer, hang_up, partial
 from telemetry.receiver import Receiver, free_port, rpc_status
 from waiting import wait_until
@@ -23,38 +21,6 @@ from waiting import wait_until
 def receiver() -> Iterator[HttpReceiver]:
     with HttpReceiver() as running:
         yield running
-
-
-@pytest.fixture
-def drops() -> Dict[str, int]:
-    return {}
-
-
-@pytest.fixture
-def export_to(drops: Dict[str, int]) -> Iterator[Callable[..., Exporter]]:
-    made: List[Exporter] = []
-
-    def export(endpoint: str, **options: Any) -> Exporter:
-        def dropped(reason: str, count: int) -> None:
-            drops[reason] = drops.get(reason, 0) + count
-
-        parsed = _endpoint.parse(endpoint)
-        assert parsed is not None
-        settings: Any = {"jitter": lambda: 0.0, **options}
-        made.append(
-            Exporter(parsed, resource=Resource(), drops=dropped, wake=lambda: None, **settings)
-        )
-        return made[-1]
-
-    yield export
-    for exporter in made:
-        exporter.suspend()
-    wait_until(lambda: "arc-http" not in [thread.name for thread in threading.enumerate()])
-
-
-def spans(exporter: Exporter, count: int, size: int = 10) -> None:
-    for _ in range(count):
-        exporter.add(Span(name="x" * size))
 
 
 def test_spans_arrive_in_batches_on_one_connection(export_to: Any, receiver: HttpReceiver) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Dict, Iterator
 
 import grpc
 import pytest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from runtime import _endpoint
-from runtime._telemetry.otlp import Exporter
+from telemetry.exporting import spans
 from telemetry.receiver import (
     Receiver,
     free_port,
@@ -25,42 +22,6 @@ from telemetry.receiver import (
 def receiver() -> Iterator[Receiver]:
     with Receiver() as running:
         yield running
-
-
-@pytest.fixture
-def drops() -> Dict[str, int]:
-    return {}
-
-
-@pytest.fixture
-def export_to(drops: Dict[str, int]) -> Iterator[Callable[..., Exporter]]:
-    made: List[Exporter] = []
-
-    def export(endpoint: str, **options: Any) -> Exporter:
-        def dropped(reason: str, count: int) -> None:
-            drops[reason] = drops.get(reason, 0) + count
-
-        parsed = _endpoint.parse(endpoint)
-        assert parsed is not None
-        made.append(
-            Exporter(
-                parsed,
-                resource=Resource(),
-                drops=dropped,
-                wake=lambda: None,
-                **{"jitter": lambda: 0.0, **options},
-            )
-        )
-        return made[-1]
-
-    yield export
-    for exporter in made:
-        exporter.suspend()
-
-
-def spans(exporter: Exporter, count: int, size: int = 10) -> None:
-    for _ in range(count):
-        exporter.add(Span(name="x" * size))
 
 
 def test_spans_arrive_in_batches(export_to: Any, receiver: Receiver) -> None:

@@ -2,117 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
-import re
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from runtime import _endpoint
+from runtime import _endpoint, _project_file, _values
 from runtime.errors import SettingError
 
 _logger = logging.getLogger("arc")
 
-_TRUE = ("1", "true", "yes", "on")
-_FALSE = ("0", "false", "no", "off", "")
-_LONGEST_S = 3600
-AUTO, OFF = "auto", "off"
-"""Whether the application's own OpenTelemetry is told of its calls."""
-CACHE_CREATION = "cache_creation"
-"""The older name of tokens that are written to the cache."""
-_HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _EXPORTER = "OTEL_EXPORTER_OTLP"
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-def _switch(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise SettingError("write 1 or 0")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise SettingError("write a text")
-    return value.strip()
-
-
-def _level(value: Any) -> str:
-    text = str(value).strip().upper()
-    if text not in _LEVELS:
-        raise SettingError(f"write one of {', '.join(_LEVELS)}")
-    return text
-
-
-def _port(value: Any) -> int:
-    text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and int(text) <= 65535):
-        raise SettingError("write a number from 0 to 65535; 0 means no metrics server")
-    return int(text)
-
-
-def _mode(value: Any) -> str:
-    if value not in ("enforce", "observe"):
-        raise SettingError("write enforce or observe")
-    return str(value)
-
-
-def _policy(value: Any) -> str:
-    from arc_protocol.patterns.policy import parse_policy  # the default needs no reading
-
-    try:
-        return parse_policy(value).text
-    except ValueError as problem:
-        raise SettingError(str(problem)) from None
-
-
-def _address(value: Any) -> str:
-    text = _text(value)
-    _endpoint.parse(text)
-    return text
-
-
-def _public_key(value: Any) -> str:
-    from arc_protocol.wire import signatures
-
-    text = _text(value)
-    try:
-        signatures.read_key(text)
-    except ValueError as problem:
-        raise SettingError(str(problem)) from None
-    return text
-
-
-def _seconds(value: Any) -> float:
-    if not isinstance(value, bool) and 0 <= float(value) <= _LONGEST_S:
-        return float(value)
-    raise SettingError(f"write a number of seconds from 0 to {_LONGEST_S}")
-
-
-def _compat(value: Any) -> str:
-    if value != CACHE_CREATION:
-        raise SettingError(f"write {CACHE_CREATION}, or leave it out")
-    return CACHE_CREATION
-
-
-def _otel(value: Any) -> str:
-    text = str(value).strip().lower()
-    if text not in (AUTO, OFF):
-        raise SettingError(f"write {AUTO} or {OFF}")
-    return text
-
-
-def _hook(value: Any) -> Any:
-    if callable(value) or (isinstance(value, str) and _HOOK.fullmatch(value.strip())):
-        return value.strip() if isinstance(value, str) else value
-    raise SettingError("write a function, or as text module:function")
 
 
 class Setting(NamedTuple):
@@ -138,30 +38,41 @@ class Setting(NamedTuple):
 
 
 SETTINGS: Tuple[Setting, ...] = (
-    Setting("disable", "ARC_DISABLE", False, _switch, "1: nothing is patched, started or opened"),
+    Setting(
+        "disable", "ARC_DISABLE", False, _values.switch, "1: nothing is patched, started or opened"
+    ),
     Setting(
         "endpoint",
         "ARC_ENDPOINT",
         "grpc://localhost:50051",
-        _address,
+        _values.address,
         "Arc Core or any OTLP/gRPC receiver; grpcs:// for TLS; http:// or https:// for OTLP/HTTP, "
         "by which no patterns come; empty: none",
     ),
-    Setting("api_key", "ARC_API_KEY", None, _text, "key for Arc Core, never logged", in_file=False),
-    Setting("log_level", "ARC_LOG_LEVEL", "INFO", _level, "level of the logger `arc`"),
+    Setting(
+        "api_key",
+        "ARC_API_KEY",
+        None,
+        _values.text,
+        "key for Arc Core, never logged",
+        in_file=False,
+    ),
+    Setting("log_level", "ARC_LOG_LEVEL", "INFO", _values.level, "level of the logger `arc`"),
     Setting(
         "metrics_port",
         "ARC_METRICS_PORT",
         9090,
-        _port,
+        _values.port,
         "port of the Prometheus endpoint on localhost; 0: no server",
     ),
-    Setting("mode", "ARC_MODE", "enforce", _mode, "observe: match and record, change nothing"),
+    Setting(
+        "mode", "ARC_MODE", "enforce", _values.mode, "observe: match and record, change nothing"
+    ),
     Setting(
         "capture_content",
         "ARC_CAPTURE_CONTENT",
         None,
-        _switch,
+        _values.switch,
         "whether messages, tool arguments and reasoning are sent to the endpoint; "
         "default: yes, as the endpoint is on this machine or was named by you",
     ),
@@ -169,15 +80,15 @@ SETTINGS: Tuple[Setting, ...] = (
         "redact",
         "ARC_REDACT",
         None,
-        _hook,
+        _values.hook,
         "function that gets each text which would leave the process and returns what may; as text "
         "module:function",
     ),
     Setting(
         "otel",
         "ARC_OTEL",
-        AUTO,
-        _otel,
+        _values.AUTO,
+        _values.otel,
         "off: the application's own OpenTelemetry gets no spans and no measures of Arc, the "
         "endpoint alone does",
     ),
@@ -185,7 +96,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "otel_compat",
         "ARC_OTEL_COMPAT",
         None,
-        _compat,
+        _values.compat,
         "cache_creation: the application's own tracer provider gets tokens written to the cache "
         "by their older name, which Phoenix and Langfuse know",
     ),
@@ -193,7 +104,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "heal",
         "ARC_HEAL",
         False,
-        _switch,
+        _values.switch,
         "1: a request that was refused with a 4xx is sent again, once: repaired as its error says, "
         "within the policy, or to try a fix of Arc Core",
     ),
@@ -201,7 +112,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "policy",
         "ARC_POLICY",
         "safe",
-        _policy,
+        _values.policy,
         "what pushed patterns may change: safe (sampling, limits, refused parameters, structure), "
         "content (messages and tools too), all, none; or an object of paths, see below",
     ),
@@ -209,7 +120,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "rewrite_cached",
         "ARC_REWRITE_CACHED",
         False,
-        _switch,
+        _values.switch,
         "1: pushed patterns may change what the provider's prompt cache keeps, which is then paid "
         "anew",
     ),
@@ -217,7 +128,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "cache_dir",
         "ARC_CACHE_DIR",
         None,
-        _text,
+        _values.text,
         "folder for what outlives the process: telemetry that waits, the last patterns of Core; "
         "default: the platform's cache folder",
     ),
@@ -225,23 +136,25 @@ SETTINGS: Tuple[Setting, ...] = (
         "spool",
         "ARC_SPOOL",
         True,
-        _switch,
+        _values.switch,
         "whether telemetry waits on disk while its receiver is away, up to 64 MiB for 24 hours; "
         "0: in memory alone",
     ),
-    Setting("service_name", "ARC_SERVICE_NAME", None, _text, "`service.name` of the telemetry"),
+    Setting(
+        "service_name", "ARC_SERVICE_NAME", None, _values.text, "`service.name` of the telemetry"
+    ),
     Setting(
         "trusted_key",
         "ARC_TRUSTED_KEY",
         None,
-        _public_key,
+        _values.public_key,
         "public key of Arc Core, `ed25519:...`: pushed patterns without its signature are refused",
     ),
     Setting(
         "tls_ca",
         "ARC_TLS_CA",
         None,
-        _text,
+        _values.text,
         "PEM file of the authorities to trust; else, under TLS, that in "
         "`OTEL_EXPORTER_OTLP_CERTIFICATE`",
         otel="CERTIFICATE",
@@ -250,7 +163,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "tls_cert",
         "ARC_TLS_CERT",
         None,
-        _text,
+        _values.text,
         "PEM file of the client's certificate chain; else that in "
         "`OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`",
         otel="CLIENT_CERTIFICATE",
@@ -259,7 +172,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "tls_key",
         "ARC_TLS_KEY",
         None,
-        _text,
+        _values.text,
         "PEM file of the client's private key; else that in `OTEL_EXPORTER_OTLP_CLIENT_KEY`",
         otel="CLIENT_KEY",
     ),
@@ -267,7 +180,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "shutdown_timeout",
         "ARC_SHUTDOWN_TIMEOUT",
         2.0,
-        _seconds,
+        _values.seconds,
         "seconds that the end of the program may wait for telemetry to be delivered",
     ),
 )
@@ -303,7 +216,7 @@ def read(
     folder: Optional[Path] = None,
 ) -> Settings:
     """Read every setting; a bad value is logged in one sentence and the default is used."""
-    file, where = _project_file(folder)
+    file, where = _project_file.settings(folder)
     _warn_of_unknown(file, where)
     values: Dict[str, Any] = {}
     sources: Dict[str, str] = {}
@@ -336,40 +249,6 @@ def _complaint(setting: Setting, source: str, given: Any, problem: Exception) ->
         f"Setting {setting.name} ({setting.env}){shown} from {source} cannot be used: "
         f"{advice.rstrip('.')}. Arc uses {default} instead."
     )
-
-
-def _project_file(folder: Optional[Path]) -> Tuple[Mapping[str, Any], str]:
-    """Return `[tool.arc]` of the nearest pyproject.toml and the file's name."""
-    try:
-        folder = folder or Path.cwd()
-    except OSError:  # the program's folder has been removed
-        return {}, "pyproject.toml"
-    for parent in (folder, *folder.parents):
-        path = parent / "pyproject.toml"
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            continue
-        if "tool.arc" not in text:
-            return {}, str(path)
-        try:
-            table = _toml(text).get("tool", {}).get("arc", {})
-            if isinstance(table, dict):
-                return table, str(path)
-            problem = "it is no table"
-        except AttributeError:
-            problem = "tool is no table"
-        except ValueError as fault:
-            problem = str(fault)
-        _logger.warning("%s: [tool.arc] cannot be used and is ignored: %s.", path, problem)
-        return {}, str(path)
-    return {}, "pyproject.toml"
-
-
-def _toml(text: str) -> Mapping[str, Any]:
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    parsed: Mapping[str, Any] = tomllib.loads(text)
-    return parsed
 
 
 def _warn_of_unknown(file: Mapping[str, Any], where: str) -> None:

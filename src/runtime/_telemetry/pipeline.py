@@ -10,7 +10,6 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple
 from arc_protocol import semconv
 from arc_protocol.patterns import Decision
 from runtime._calls import FinishedCall
-from runtime._config import AUTO
 from runtime._feedback import Feedback
 from runtime._flow import PENDING, ChunkSlice, Exchange
 from runtime._guard import Guard
@@ -25,6 +24,7 @@ from runtime._telemetry.redaction import Redaction
 from runtime._telemetry.resource import resource
 from runtime._telemetry.spool import Spool
 from runtime._telemetry.tls import TlsFiles
+from runtime._values import AUTO
 
 _logger = logging.getLogger("arc")
 

@@ -10,8 +10,8 @@ from typing import Any, Mapping, Optional, Tuple
 from arc_protocol import semconv
 from arc_protocol.version import __version__
 from runtime._calls import FinishedCall
-from runtime._config import CACHE_CREATION
 from runtime._telemetry.description import Description
+from runtime._values import CACHE_CREATION
 
 _CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _OLDER = "gen_ai.usage.cache_creation.input_tokens"

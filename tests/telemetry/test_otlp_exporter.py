@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any, Dict, Iterator
 
 import grpc
 import pytest
 
+from runtime._telemetry import otlp
 from telemetry.exporting import spans
 from telemetry.receiver import (
+    Gate,
     Receiver,
     free_port,
     hang,
@@ -69,6 +72,22 @@ def test_passing_faults_are_retried_with_the_same_bytes(
     first, second = receiver.requests
     assert first.message == second.message
     assert drops == {}
+
+
+def test_answer_on_its_way_at_a_fork_is_waited_for(
+    export_to: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the receiver has taken already does not come again."""
+    monkeypatch.setattr(otlp, "_ANSWERED_WITHIN_S", 20)
+    gate = receiver.answer = Gate()
+    exporter = export_to(receiver.endpoint)
+    spans(exporter, 2)
+    exporter.pump()
+    receiver.wait_for_requests(1)
+    threading.Timer(0.1, gate.open).start()
+    exporter.suspend()
+    assert exporter.drain(10)
+    assert len(receiver.spans) == exporter.sent == 2
 
 
 @pytest.mark.parametrize("before", ["a request under way", "a good connection"])

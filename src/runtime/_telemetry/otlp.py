@@ -27,6 +27,8 @@ _logger = logging.getLogger("arc")
 _DEADLINE_S = 10.0
 _LAST_DEADLINE_S = 1.0
 """Of a request that holds up the worker while the program ends, before it is asked to `drain`."""
+_ANSWERED_WITHIN_S = 0.05
+"""Wait before a request is given up for a fork: what has arrived already would come again."""
 _IDLE_S = 1.0
 _OTHERS_S = 0.05
 """Between two looks whether another process has delivered what this one has put on disk."""
@@ -192,8 +194,14 @@ class Exporter:
         if self._sending is not None:
             call, batch = self._sending
             self._sending = None
-            call.cancel()
-            self._batches.put_back(batch)
+            self._answered.clear()
+            if not call.done():
+                self._answered.wait(_ANSWERED_WITHIN_S)
+            if call.done():
+                self._take_answer(call, batch)
+            else:
+                call.cancel()
+                self._batches.put_back(batch)
         self._batches.release()
         self._sender.disconnect()
 

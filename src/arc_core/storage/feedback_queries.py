@@ -12,6 +12,7 @@ from arc_core.storage.queries import (
     BY_SERVICE,
     FIELDS,
     SETTINGS,
+    Among,
     Conditions,
     Question,
     call_conditions,
@@ -125,19 +126,9 @@ LIMIT {query.limit}{SETTINGS}""",
     )
 
 
-def groups(
-    database: str,
-    project: str,
-    since: datetime,
-    until: datetime,
-    *,
-    model: str | None = None,
-    service: str | None = None,
-) -> Question:
+def groups(database: str, project: str, among: Among) -> Question:
     """Ask for the failures that people saw, by provider, operation and label."""
-    where = Conditions(project)
-    where.between(microseconds(since), microseconds(until))
-    where.made_by(model=model, service=service)
+    where = among.conditions(project)
     return (
         f"""
 SELECT calls.provider AS provider, calls.operation AS operation, {_SIGNATURE} AS signature,
@@ -152,19 +143,9 @@ GROUP BY provider, operation, signature, error_code{SETTINGS}""",
     )
 
 
-def totals(
-    database: str,
-    project: str,
-    since: datetime,
-    until: datetime,
-    *,
-    model: str | None = None,
-    service: str | None = None,
-) -> Question:
+def totals(database: str, project: str, among: Among) -> Question:
     """Ask for the number of calls by provider and operation."""
-    where = Conditions(project)
-    where.between(microseconds(since), microseconds(until))
-    where.made_by(model=model, service=service)
+    where = among.conditions(project)
     return (
         "SELECT calls.provider AS provider, calls.operation AS operation, count() AS calls"
         f" FROM {database}.calls AS calls FINAL {where} GROUP BY provider, operation{SETTINGS}",

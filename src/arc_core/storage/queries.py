@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from arc_core.model.calls import HEALED, LARGE
 from arc_core.model.columns import Column, Kind
@@ -98,6 +98,22 @@ class Conditions:
         return "WHERE " + " AND ".join(self._texts)
 
 
+class Among(NamedTuple):
+    """Calls of a period: all of them, or those of a model or of an application."""
+
+    since: datetime
+    until: datetime
+    model: str | None = None
+    service: str | None = None
+
+    def conditions(self, project: str) -> Conditions:
+        """Return what must hold of them."""
+        where = Conditions(project)
+        where.between(microseconds(self.since), microseconds(self.until))
+        where.made_by(model=self.model, service=self.service)
+        return where
+
+
 def call_conditions(project: str, query: CallQuery, *, by_signature: bool = True) -> Conditions:
     """Return what must hold of calls; without `by_signature`, all but how they failed."""
     where = Conditions(project)
@@ -188,20 +204,9 @@ LIMIT 1 BY calls.span_id{SETTINGS}""",
     )
 
 
-def failure_groups(
-    database: str,
-    project: str,
-    since: datetime,
-    until: datetime,
-    limit: int,
-    *,
-    model: str | None = None,
-    service: str | None = None,
-) -> Question:
+def failure_groups(database: str, project: str, among: Among, limit: int) -> Question:
     """Ask for failures by what they share, the largest group first."""
-    where = Conditions(project)
-    where.between(microseconds(since), microseconds(until))
-    where.made_by(model=model, service=service)
+    where = among.conditions(project)
     return (
         f"""
 SELECT provider, operation, signature, groups.count AS count, healed, totals.calls AS calls,
@@ -231,22 +236,14 @@ ORDER BY count DESC, last_seen DESC{SETTINGS}""",
     )
 
 
-def latest_failures(
-    database: str,
-    project: str,
-    times: Iterable[int],
-    *,
-    model: str | None = None,
-    service: str | None = None,
-) -> Question:
+def latest_failures(database: str, project: str, among: Among, times: Iterable[int]) -> Question:
     """Ask what the failures said that started at `times`, those of a group by what they share.
 
     To carry the words of the latest call along while groups are counted takes twice as long as to
     count them.
     """
-    where = Conditions(project)
+    where = among.conditions(project)
     where.at(times)
-    where.made_by(model=model, service=service)
     said = ", ".join(f"calls.{name} AS {name}" for name in _SAID)
     return (
         f"""

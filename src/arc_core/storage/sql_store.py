@@ -85,26 +85,20 @@ class SqlCallStore:
         service: str | None = None,
     ) -> list[Row]:
         """Return failures grouped by what they share."""
-        database = self._engine.database
-        groups = queries.failure_groups(
-            database, project, since, until, limit, model=model, service=service
-        )
-        failures = self._rows(groups)
+        where = self._engine.database, project, queries.Among(since, until, model, service)
+        failures = self._rows(queries.failure_groups(*where, limit))
         if failures:
             times = {group["last_seen"] for group in failures}
-            latest = self._rows(
-                queries.latest_failures(database, project, times, model=model, service=service)
-            )
+            latest = self._rows(queries.latest_failures(*where, times))
             said = {_group(row): row for row in latest}
             # a day may have been dropped in between
             failures = [{**each, **said[_group(each)]} for each in failures if _group(each) in said]
-        where = database, project, since, until
-        complaints = self._rows(feedback_queries.groups(*where, model=model, service=service))
+        complaints = self._rows(feedback_queries.groups(*where))
         if not complaints:
             return failures
         totals: list[Row] = []
         if judged.uncounted(failures, complaints):
-            totals = self._rows(feedback_queries.totals(*where, model=model, service=service))
+            totals = self._rows(feedback_queries.totals(*where))
         return judged.joined(failures, complaints, totals, limit)
 
     def statistics(self, project: str, since: datetime, until: datetime, step_s: int) -> list[Row]:

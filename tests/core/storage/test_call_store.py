@@ -218,6 +218,7 @@ def test_failures_are_grouped_by_what_went_wrong(store: CallStore) -> None:
     first, unsigned, soft = store.failure_groups(PROJECT, SINCE, UNTIL)
     assert first == {
         "provider": "openai",
+        "api": "",
         "operation": "chat",
         "signature": "limited",
         "failed": True,

@@ -35,7 +35,7 @@ def conversation(receiver: Endpoint, settings: Any) -> Iterator[Finding]:
         yield Finding("tls", PROBLEM, str(problem))
         return
     key = settings.api_key
-    metadata = [("authorization", f"Bearer {key}")] if key else []
+    metadata = channels.headers(key, settings.headers or ())
     with channel:
         for finding in _export(channel, metadata, receiver, bool(files.cert)):
             yield finding

@@ -6,6 +6,7 @@ from typing import Any, Iterator
 
 from arc_cli.doctor_finding import OK, PROBLEM, WARNING, Finding
 from runtime._endpoint import Endpoint
+from runtime._telemetry import channels
 from runtime._telemetry.answers import TAKEN
 from runtime._telemetry.http_connection import Reply, proxy_of
 from runtime._telemetry.http_sender import HttpSender
@@ -22,7 +23,8 @@ def conversation(receiver: Endpoint, settings: Any) -> Iterator[Finding]:
         found = f"requests go through the proxy {proxy.host}:{proxy.port}"
         advice = f"if they should not: add {receiver.host} to no_proxy"
         yield Finding("proxy", OK, found, advice)
-    sender = HttpSender(receiver, settings.api_key, TlsFiles.of(settings))
+    headers = channels.headers(settings.api_key, settings.headers or ())
+    sender = HttpSender(receiver, TlsFiles.of(settings), headers)
     try:
         call = sender.send(b"", timeout_s=_WITHIN_S, last=True)
         answer = sender.answer(call)

@@ -69,6 +69,7 @@ class Arc:
         api_key: Optional[str] = None,
         log_level: Optional[str] = None,
         *,
+        headers: Union[str, Mapping[str, str], None] = None,
         metrics_port: Optional[int] = None,
         mode: Optional[str] = None,
         capture_content: Optional[bool] = None,
@@ -91,6 +92,7 @@ class Arc:
         given = {
             "endpoint": endpoint,
             "api_key": api_key,
+            "headers": headers,
             "log_level": log_level,
             "metrics_port": metrics_port,
             "mode": mode,

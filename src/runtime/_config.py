@@ -7,12 +7,10 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from runtime import _endpoint, _project_file, _values
+from runtime import _endpoint, _otel, _project_file, _values
 from runtime.errors import SettingError
 
 _logger = logging.getLogger("arc")
-
-_EXPORTER = "OTEL_EXPORTER_OTLP"
 
 
 class Setting(NamedTuple):
@@ -34,7 +32,7 @@ class Setting(NamedTuple):
         """Variables of OpenTelemetry's exporters, that for traces before that for everything."""
         if not self.otel:
             return ()
-        return (f"{_EXPORTER}_TRACES_{self.otel}", f"{_EXPORTER}_{self.otel}")
+        return _otel.names(self.otel)
 
 
 SETTINGS: Tuple[Setting, ...] = (
@@ -47,7 +45,7 @@ SETTINGS: Tuple[Setting, ...] = (
         "grpc://localhost:50051",
         _values.address,
         "Arc Core or any OTLP/gRPC receiver; grpcs:// for TLS; http:// or https:// for OTLP/HTTP, "
-        "by which no patterns come; empty: none",
+        "by which no patterns come; otel: that of OpenTelemetry's exporters; empty: none",
     ),
     Setting(
         "api_key",
@@ -55,6 +53,14 @@ SETTINGS: Tuple[Setting, ...] = (
         None,
         _values.text,
         "key for Arc Core, never logged",
+        in_file=False,
+    ),
+    Setting(
+        "headers",
+        "ARC_HEADERS",
+        None,
+        _values.headers,
+        "headers that the endpoint wants besides: name=value,name=value; never logged",
         in_file=False,
     ),
     Setting("log_level", "ARC_LOG_LEVEL", "INFO", _values.level, "level of the logger `arc`"),
@@ -238,7 +244,32 @@ def read(
             except (SettingError, ValueError, TypeError) as problem:
                 _logger.warning("%s", _complaint(setting, source, given, problem))
             break
+    if values["endpoint"] == _values.OTEL:
+        _follow_opentelemetry(values, sources, environ)
     return Settings(values, sources)
+
+
+def _follow_opentelemetry(
+    values: Dict[str, Any], sources: Dict[str, str], environ: Mapping[str, str]
+) -> None:
+    """Put in the place of what nobody has said what OpenTelemetry's exporters do."""
+    values["endpoint"] = ""
+    address, headers = _otel.endpoint(environ), _otel.value("HEADERS", environ)
+    taken = [("endpoint", *address)]
+    if sources["headers"] == "default" and headers[0] is not None:
+        taken.append(("headers", headers[0], headers[1]))
+    for name, given, source in taken:
+        [setting] = [each for each in SETTINGS if each.name == name]
+        try:
+            values[name], sources[name] = setting.parse(given), source
+        except SettingError as problem:
+            where = f"{source} cannot be used: {str(problem).rstrip('.')}"
+            _logger.warning("The endpoint otel: %s. Arc uses nothing instead.", where)
+    if sources["capture_content"] == "default":
+        # somebody else's receiver: as the application has it for its own spans
+        values["capture_content"] = _otel.captures_content(environ)
+    if sources["otel"] == "default":
+        values["otel"] = _values.OFF  # it would get each call twice
 
 
 def _complaint(setting: Setting, source: str, given: Any, problem: Exception) -> str:

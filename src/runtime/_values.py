@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Iterator, Mapping, Tuple
+from urllib.parse import unquote
 
 from runtime import _endpoint
 from runtime.errors import SettingError
@@ -13,8 +14,14 @@ _FALSE = ("0", "false", "no", "off", "")
 _LONGEST_S = 3600
 AUTO, OFF = "auto", "off"
 """Whether the application's own OpenTelemetry is told of its calls."""
+OTEL = "otel"
+"""Stands for the endpoint that OpenTelemetry's exporters have."""
 CACHE_CREATION = "cache_creation"
 """The older name of tokens that are written to the cache."""
+_HEADER = re.compile(r"[a-z0-9_.-]+")  # gRPC takes no others
+_OWN_HEADERS = frozenset(
+    ("host", "connection", "content-type", "content-length", "content-encoding", "te")
+)
 _HOOK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -71,9 +78,31 @@ def policy(value: Any) -> str:
         raise SettingError(str(problem)) from None
 
 
+def headers(value: Any) -> Tuple[Tuple[str, str], ...]:
+    """Read headers of requests, as a mapping or as OpenTelemetry writes them: name=value,..."""
+    pairs = value.items() if isinstance(value, Mapping) else _listed(text(value))
+    read = tuple((text(name).lower(), text(said)) for name, said in pairs)
+    for name, said in read:
+        if not _HEADER.fullmatch(name) or name in _OWN_HEADERS or name.endswith("-bin"):
+            raise SettingError(f"{name[:40]!r} cannot be the name of a header")
+        if not (said.isascii() and said.isprintable()):
+            raise SettingError(f"the value of {name} must be printable ASCII")
+    return read
+
+
+def _listed(written: str) -> Iterator[Tuple[str, str]]:
+    for pair in filter(None, map(str.strip, written.split(","))):
+        name, sign, said = pair.partition("=")
+        if not sign:
+            raise SettingError("write name=value, and a comma between headers")
+        yield name.strip(), unquote(said.strip())
+
+
 def address(value: Any) -> str:
     """Read an endpoint; returns it as it was written."""
     written = text(value)
+    if written.lower() == OTEL:
+        return OTEL
     _endpoint.parse(written)
     return written
 

@@ -16,9 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 
 from runtime._calls import CallError
+from runtime._otel import captures_content
 from runtime._telemetry.description import describe
 from runtime._telemetry.spans import encode
-from runtime._telemetry.tracer import captures_content, record
+from runtime._telemetry.tracer import record
 from telemetry.calls import STARTED_NS, finished_call
 
 

@@ -39,6 +39,7 @@ _END_WITHIN_S = 0.25
 _SETTINGS = (
     "endpoint",
     "api_key",
+    "headers",
     "policy",
     "heal",
     "mode",

@@ -14,7 +14,7 @@ from runtime._link import reports
 from runtime._link.holding import SetRefusedError
 from runtime._link.shelf import Shelf
 from runtime._link.stream import Stream
-from runtime._telemetry import forks
+from runtime._telemetry import channels, forks
 from runtime._telemetry.retry import Backoff, requested_delay_s
 from runtime._telemetry.tls import TlsFileError, TlsFiles
 
@@ -152,6 +152,7 @@ class Session:
         if self.state == "waiting":
             self.state = "connecting"
         tls = TlsFiles.of(settings)
+        headers = channels.headers(settings.api_key, settings.headers or ())
         hello = reports.hello(
             self._identity(),
             self._sdks,
@@ -160,7 +161,7 @@ class Session:
             heals=settings.heals,
         )
         try:
-            heard = stream.open(endpoint, tls, settings.api_key, hello)
+            heard = stream.open(endpoint, tls, headers, hello)
             with contextlib.closing(heard):
                 for message in heard:
                     self._listen(stream, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import Any, Callable, Generator, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Generator, Iterator, Optional
 
 from arc_protocol.wire import pattern_sync
 from arc_protocol.wire.sync_pb2 import FromCore, FromRuntime
@@ -38,22 +38,19 @@ class Stream:
         self._heard_at = clock()
 
     def open(
-        self, endpoint: Endpoint, tls: TlsFiles, api_key: Optional[str], hello: FromRuntime
+        self, endpoint: Endpoint, tls: TlsFiles, headers: channels.Headers, hello: FromRuntime
     ) -> Generator[FromCore, None, None]:
         """Connect and yield what Core says.
 
         Raises `TlsFileError`, or `grpc.RpcError` unless Core has ended the stream well.
         """
         channel = channels.connect(endpoint, tls, message_limit=pattern_sync.MAX_SET_BYTES)
-        metadata: List[Tuple[str, str]] = []
-        if api_key:
-            metadata.append(("authorization", f"Bearer {api_key}"))
         with self._lock:
             self._channel = channel
             self.send(hello)
             if not self._ended and not no_more_threads():
                 self._all_sent.clear()
-                self._call = pattern_sync.call(channel, self._messages(), metadata)
+                self._call = pattern_sync.call(channel, self._messages(), list(headers))
         self.heard()
         try:
             for message in self._call or ():

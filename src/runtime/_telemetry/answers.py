@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 from runtime._endpoint import Endpoint
+from runtime._telemetry.channels import Headers
 from runtime._telemetry.tls import TlsFiles
 
 TAKEN, AGAIN, TOO_LARGE, REFUSED = "taken", "again", "too_large", "refused"
@@ -58,12 +59,12 @@ class Sender(Protocol):
         """Close the connection; the next request opens another."""
 
 
-def sender(endpoint: Endpoint, api_key: Optional[str], tls: TlsFiles) -> Sender:
+def sender(endpoint: Endpoint, tls: TlsFiles, headers: Headers) -> Sender:
     """Return who speaks the protocol of the endpoint; what that needs is not imported yet."""
     if endpoint.http:
         from runtime._telemetry.http_sender import HttpSender
 
-        return HttpSender(endpoint, api_key, tls)
+        return HttpSender(endpoint, tls, headers)
     from runtime._telemetry.grpc_sender import GrpcSender
 
-    return GrpcSender(endpoint, api_key, tls)
+    return GrpcSender(endpoint, tls, headers)

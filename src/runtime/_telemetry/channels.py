@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from arc_protocol.version import __version__
 from runtime._endpoint import Endpoint
@@ -10,6 +10,7 @@ from runtime._telemetry import forks
 from runtime._telemetry import tls as tls_files
 from runtime._telemetry.tls import TlsFiles
 
+Headers = Sequence[Tuple[str, str]]
 Options = Tuple[Tuple[str, Union[int, str]], ...]
 
 _OPTIONS: Options = (
@@ -18,6 +19,14 @@ _OPTIONS: Options = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.primary_user_agent", f"arc-runtime/{__version__}"),
 )
+
+
+def headers(api_key: Optional[str], more: Headers) -> List[Tuple[str, str]]:
+    """Return what is sent with each request: the key, unless there is another authorization."""
+    said = dict(more)
+    if api_key:
+        said.setdefault("authorization", f"Bearer {api_key}")
+    return list(said.items())
 
 
 def connect(endpoint: Endpoint, tls: TlsFiles, *, message_limit: int) -> Any:

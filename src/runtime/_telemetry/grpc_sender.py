@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 from runtime._endpoint import Endpoint
 from runtime._telemetry import channels, greenlets
@@ -17,6 +17,7 @@ from runtime._telemetry.answers import (
     Answer,
 )
 from runtime._telemetry.causes import cause
+from runtime._telemetry.channels import Headers
 from runtime._telemetry.direct import DirectCall
 from runtime._telemetry.retry import OF_THE_SENDER, RETRYABLE, requested_delay_s
 from runtime._telemetry.tls import TlsFiles
@@ -29,12 +30,10 @@ class GrpcSender:
 
     uses_grpc = True
 
-    def __init__(self, endpoint: Endpoint, api_key: Optional[str], tls: TlsFiles) -> None:
+    def __init__(self, endpoint: Endpoint, tls: TlsFiles, headers: Headers) -> None:
         self._endpoint = endpoint
         self._tls = tls
-        self._metadata: List[Tuple[str, str]] = []
-        if api_key:
-            self._metadata.append(("authorization", f"Bearer {api_key}"))
+        self._metadata = list(headers)
         self._channel: Any = None
         self._export: Any = None
 

@@ -20,6 +20,7 @@ from runtime._telemetry.answers import (
     TOO_LARGE,
     Answer,
 )
+from runtime._telemetry.channels import Headers
 from runtime._telemetry.http_causes import cause
 from runtime._telemetry.http_connection import Connection, Reply
 from runtime._telemetry.tls import TlsFiles
@@ -39,12 +40,10 @@ class HttpSender:
 
     uses_grpc = False
 
-    def __init__(self, endpoint: Endpoint, api_key: Optional[str], tls: TlsFiles) -> None:
+    def __init__(self, endpoint: Endpoint, tls: TlsFiles, headers: Headers) -> None:
         self._endpoint = endpoint
         self._tls = tls
-        self._headers: Dict[str, str] = {"content-type": _PROTOBUF}
-        if api_key:
-            self._headers["authorization"] = f"Bearer {api_key}"
+        self._headers: Dict[str, str] = {**dict(headers), "content-type": _PROTOBUF}
         self._connection: Optional[Connection] = None
 
     def send(self, payload: bytes, *, timeout_s: float, last: bool) -> HttpCall:

@@ -9,10 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
 
 from runtime._endpoint import Endpoint
-from runtime._telemetry import forks, greenlets
+from runtime._telemetry import channels, forks, greenlets
 from runtime._telemetry.answers import AGAIN, TAKEN, TOO_LARGE, Answer, sender
 from runtime._telemetry.batch import Batch
 from runtime._telemetry.batches import BUFFER_LIMIT, Batches
+from runtime._telemetry.channels import Headers
 from runtime._telemetry.direct import no_more_threads
 from runtime._telemetry.retry import Backoff
 from runtime._telemetry.spool import Spool
@@ -51,6 +52,7 @@ class Exporter:
         drops: Callable[[str, int], None],
         wake: Callable[[], None],
         api_key: Optional[str] = None,
+        headers: Headers = (),
         tls: Optional[TlsFiles] = None,
         buffer_limit: int = BUFFER_LIMIT,
         spool: Optional[Spool] = None,
@@ -59,7 +61,7 @@ class Exporter:
     ) -> None:
         self._endpoint = endpoint
         tls = tls or TlsFiles()
-        self._sender = sender(endpoint, api_key, tls)
+        self._sender = sender(endpoint, tls, channels.headers(api_key, headers))
         self._batches = Batches(resource, drops, limit=buffer_limit, spool=spool)
         self._drops = drops
         self._wake = wake
@@ -84,10 +86,10 @@ class Exporter:
                 endpoint,
                 endpoint.secured,
             )
-        if api_key and not (endpoint.tls or endpoint.loopback):
+        if (api_key or headers) and not (endpoint.tls or endpoint.loopback):
             _logger.warning(
-                "The API key travels to %s in clear text, as do all requests: write %s if TLS is "
-                "served there.",
+                "The %s to %s in clear text, as do all requests: write %s if TLS is served there.",
+                "API key travels" if api_key else "headers in ARC_HEADERS travel",
                 endpoint,
                 endpoint.secured,
             )

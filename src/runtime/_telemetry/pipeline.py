@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from typing import Any, Iterable, List, Mapping, Optional, Tuple
 
 from arc_protocol import semconv
 from arc_protocol.patterns import Decision
+from runtime import _otel
 from runtime._calls import FinishedCall
 from runtime._feedback import Feedback
 from runtime._flow import PENDING, ChunkSlice, Exchange
@@ -36,6 +38,7 @@ _LAST_WORDS_S = 0.5
 _EXPORT_SETTINGS = (
     "endpoint",
     "api_key",
+    "headers",
     "capture_content",
     "service_name",
     "tls_ca",
@@ -138,6 +141,7 @@ class Pipeline:
             self._exporter = Exporter(
                 endpoint,
                 api_key=settings.api_key,
+                headers=settings.headers or (),
                 resource=resource(settings.service_name, runtime_id=self.runtime_id),
                 drops=drops,
                 spool=spool,
@@ -245,7 +249,7 @@ class Pipeline:
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("%s", told(description))
         joins = self.settings.otel == AUTO
-        own_trace = joins and tracer.captures_content()
+        own_trace = joins and _otel.captures_content(os.environ)
         if self._redaction is not None:
             leaves = self._captures_content or own_trace
             description = self._redaction.of_call(description, with_content=leaves)

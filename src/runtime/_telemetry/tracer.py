@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import os
 import sys
 from typing import Any, Mapping, Optional, Tuple
 
@@ -13,15 +12,9 @@ from runtime._calls import FinishedCall
 from runtime._telemetry.description import Description
 from runtime._values import CACHE_CREATION
 
-_CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _OLDER = "gen_ai.usage.cache_creation.input_tokens"
 _SUPPRESSING = ("suppress_instrumentation", "opentelemetry.genai.client.inference.context")
 """Context keys by which another instrumentation says that a call has its span already."""
-
-
-def captures_content(environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether the application wants message content on its own spans."""
-    return environ.get(_CAPTURE, "").strip().upper() in ("SPAN_ONLY", "SPAN_AND_EVENT")
 
 
 def current_span_context(context: contextvars.Context) -> Any:

@@ -99,9 +99,16 @@ class Laboratory:
     """One project: its applications, its provider, and Core."""
 
     def __init__(
-        self, store: CallStore, folder: Path, project: str, *, seed: int, rate: float
+        self,
+        store: CallStore,
+        folder: Path,
+        project: str,
+        *,
+        seed: int,
+        rate: float,
+        servers: Mapping[str, tuple[str, int]] = {},
     ) -> None:
-        """`rate` is in calls per second of the clock."""
+        """`rate` is in calls per second of the clock, `servers` where each application calls."""
         self.project = project
         self.draw = random.Random(f"{project} {seed}")
         random.seed(f"coin {project} {seed}")  # the Runtime's coin
@@ -109,6 +116,7 @@ class Laboratory:
         self.made = 0
         self._store = store
         self._rate = rate
+        self._servers = servers
         self._numbers = itertools.count(1)
         self.registry = Registry.open(
             f"sqlite:///{folder / f'{project}.db'}", clock=lambda: self.now
@@ -177,7 +185,10 @@ class Laboratory:
         self, application: str, request: Request, provider: Provider, batch: CallBatch
     ) -> Seen:
         patterns = self._patterns
-        decision = patterns and patterns.decide(PROVIDER, OPERATIONS[CHAT], request)
+        address, port = self._servers.get(application, ("api.example", 443))
+        decision = patterns and patterns.decide(
+            PROVIDER, OPERATIONS[CHAT], request, server=f"{address}:{port}"
+        )
         sent = decision.body if decision else request
         ending = provider(sent, self.draw)
         number = next(self._numbers)
@@ -208,6 +219,7 @@ class Laboratory:
             "pattern_ids": [each.name for each in decision.matched] if decision else [],
             "fix_outcome": "applied" if decision and decision.applied else "none",
             "request": self._recorded(request),
+            "attributes": json.dumps({"server.address": address, "server.port": port}),
         }
         if assignment is not None:
             row["rollout_id"] = self._rollouts[assignment.pattern.name]

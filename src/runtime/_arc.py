@@ -237,12 +237,20 @@ class Arc:
         return self._registry.current().patterns if self._enabled else ()
 
     def explain(
-        self, request: Mapping[str, Any], *, provider: str = "openai", operation: str = "chat"
+        self,
+        request: Mapping[str, Any],
+        *,
+        provider: str = "openai",
+        operation: str = "chat",
+        server: Optional[str] = None,
     ) -> Explanation:
-        """Say which patterns match a request, what they would change, and why."""
+        """Say which patterns match a request, what they would change, and why.
+
+        `server` is where it goes, as host:port: some patterns are for some servers alone.
+        """
         from arc_protocol.patterns.explanation import explain  # by people, and rarely
 
-        return explain(self._registry.current(), provider, operation, request)
+        return explain(self._registry.current(), provider, operation, request, server)
 
     def wrap(self, client: Any) -> Any:
         """Return a client whose calls are protected.

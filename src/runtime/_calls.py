@@ -56,6 +56,8 @@ class Server(NamedTuple):
     """`gen_ai.provider.name`."""
     address: Optional[str]
     port: Optional[int]
+    name: Optional[str] = None
+    """host:port, as patterns name it."""
 
 
 class CallError(NamedTuple):

@@ -117,7 +117,7 @@ class Exchange:
         self.patterns = patterns = interception.patterns()
         self.enforced = interception.enforcing
         self.decision = decision = (
-            patterns.decide(server.provider, api.operation, body, interception.run)
+            patterns.decide(server.provider, api.operation, body, interception.run, server.name)
             if api.fetches is None
             else None
         )

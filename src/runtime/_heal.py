@@ -99,7 +99,8 @@ class Healer:
         if fixed is sent or fixed == sent:
             return None
         # as it would be sent if the pattern were in force: it may run into the next known failure
-        further = exchange.patterns.decide(exchange.server.provider, exchange.api.operation, fixed)
+        server, operation = exchange.server, exchange.api.operation
+        further = exchange.patterns.decide(server.provider, operation, fixed, server=server.name)
         if further is not None:
             fixed = further.body
         if not self._spend(pattern):

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
+from arc_protocol.errors import PatternError
 from arc_protocol.patterns import Decision, Origin, Pattern, PatternSet, regex
 
 Outcome = Tuple[List[str], List[str]]
@@ -297,3 +298,30 @@ def test_threads_share_a_set() -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert wrong == []
+
+
+@pytest.mark.parametrize("many", [0, 100], ids=["alone", "among many"])
+def test_a_pattern_for_some_servers_leaves_others_alone(many: int) -> None:
+    """The same request to the same model is changed at one address, and not at another."""
+    others = [
+        Pattern.parse(name=f"p{n}", pattern={"model": f"m{n}", "n": 1}, fix={"n": 2})
+        for n in range(many)
+    ]
+    cool = {"pattern": {"model": "m", "n": {"exists": True}}, "fix": {"n": None}}
+    one = Pattern.parse(name="one", server="a.example:443", **cool)
+    several = Pattern.parse(name="several", server=["b.example:1", "c.example:2"], **cool)
+    patterns = PatternSet([*others, one, several])
+    patterns.prepare()
+    for _ in range(2):  # the second time from memory
+        for server, name in (
+            *(("a.example:443", "one"), ("c.example:2", "several")),
+            *(("a.example:80", None), (None, None)),
+        ):
+            decision = patterns.decide("openai", "chat", {"model": "m", "n": 1}, server=server)
+            assert (decision and decision.matched[0].name) == name
+
+
+@pytest.mark.parametrize("server", ["", "a.example", "a b:1", 443, [], ["a.example:443", 1]])
+def test_what_is_no_address_is_refused(server: object) -> None:
+    with pytest.raises(PatternError, match="it must be an address like"):
+        Pattern.parse({"pattern": {"n": 1}, "fix": {"n": 2}, "server": server})

@@ -172,7 +172,7 @@ def _show_built_in(name: str) -> int:
 def _show_document(document: Mapping[str, Any]) -> None:
     if document.get("rationale"):
         print(clean(document["rationale"]))
-    for part in ("provider", "operation", "pattern", "fix"):
+    for part in ("provider", "operation", "server", "pattern", "fix"):
         if part in document:
             print(f"{part + ':':10} {json.dumps(document[part])}")
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 
 from arc_cli.core_client import CoreError
 
-_ORDER = ("name", "provider", "operation", "rationale", "pattern", "fix")
+_ORDER = ("name", "provider", "operation", "server", "rationale", "pattern", "fix")
 
 
 def read(file: str) -> List[Dict[str, Any]]:

@@ -13,7 +13,7 @@ from arc_core.detection.failures import Failed, kind_of
 from arc_core.learner import rivals
 from arc_core.learner.names import name
 from arc_core.learner.recorded import examples
-from arc_core.learning import Candidate, Example, Trial, learn, trial
+from arc_core.learning import Candidate, Example, Trial, learn_by_server, trial
 from arc_core.model.calls import FIXED
 from arc_core.model.operations import called
 from arc_core.registry.lifecycle import State
@@ -173,7 +173,7 @@ class Proposals:
     ) -> list[Candidate]:
         """Return the candidates that the policy allows."""
         where = {"provider": row["provider"], "operation": _operation(row)}
-        found = learn(failing, healthy, **where, cures=cures.propose)
+        found = learn_by_server(failing, healthy, **where, cures=cures.propose)
         return [each for each in found if self._manual or each.cost in _SAFE]
 
     def _healthy(self, project: str, rows: Sequence[Row], cures: frozenset[str]) -> list[Example]:
@@ -284,8 +284,8 @@ def _cures(known: Sequence[PatternRecord], signature: str) -> frozenset[str]:
 
 def _uncared(rows: Sequence[Row], known: Sequence[PatternRecord]) -> list[Row]:
     """Return the calls that no pattern cares for which is in force or on trial."""
-    first, calls = rows[0], [(row, example.request) for row, example in zip(rows, examples(rows))]
-    asked = (request.get("model") for _, request in calls)
+    first, calls = rows[0], list(zip(rows, examples(rows)))
+    asked = (example.request.get("model") for _, example in calls)
     models = {model for model in asked if isinstance(model, str)}
     patterns = [
         (each, Pattern.parse(each.document, origin=Origin.PUSHED))
@@ -297,9 +297,11 @@ def _uncared(rows: Sequence[Row], known: Sequence[PatternRecord]) -> list[Row]:
     ]
     return [
         row
-        for row, request in calls
+        for row, example in calls
         if not any(
-            matches(pattern, request) and not _is_about_another(record, row)
+            (pattern.servers is None or example.server in pattern.servers)
+            and matches(pattern, example.request)
+            and not _is_about_another(record, row)
             for record, pattern in patterns
         )
     ]
@@ -352,5 +354,5 @@ def _operation(row: Row) -> str:
 def _content(document: dict[str, Any]) -> str:
     """Return what is the same for patterns that do the same, whatever they are called."""
     return content_hash(
-        [document.get(part) for part in ("provider", "operation", "pattern", "fix")]
+        [document.get(part) for part in ("provider", "operation", "server", "pattern", "fix")]
     )

@@ -27,4 +27,4 @@ def _example(row: Row) -> Example:
             row["error_type"] or None,
             row["error_message"],
         )
-    return Example(restore(json.loads(row["request"])), row["service"], error)
+    return Example(restore(json.loads(row["request"])), row["service"], error, row["server"])

@@ -25,6 +25,8 @@ class Example:
     """As `arc_protocol.recording.restore` returns it."""
     application: str
     error: ErrorFacts | None = None
+    server: str = ""
+    """Where it went, as host:port; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def replaying(
     for done, group in enumerate(concerned):
         yield Progress(done, steps)
         rows = store.failing(project, group["signature"], since, MAX_CALLS)
-        found = _examples(row for row in rows if _concerns(pattern, row))
+        found = _examples(pattern, rows)
         tried = trial(document, found, [])
         failing += found
         if tried.matched_failing:
@@ -130,7 +130,8 @@ def replaying(
     healthy: list[Example] = []
     for done, (provider, operation) in enumerate(kinds, len(concerned)):
         yield Progress(done, steps)
-        healthy += _examples(store.healthy(project, provider, operation, since, MAX_CALLS))
+        rows = store.healthy(project, provider, operation, since, MAX_CALLS)
+        healthy += _examples(pattern, rows)
     yield Progress(steps - 1, steps)
     both = trial(document, failing, []), trial(document, [], healthy)
     yield Replay(failures, *both, *_by_group(document, failing, healthy))
@@ -189,5 +190,10 @@ def _concerns(pattern: Pattern, row: Row) -> bool:
     return pattern.provider in (None, provider) and pattern.operation in (None, operation)
 
 
-def _examples(rows: Iterable[Row]) -> list[Example]:
-    return [Example(restore(json.loads(row["request"])), row["service"]) for row in rows]
+def _examples(pattern: Pattern, rows: Iterable[Row]) -> list[Example]:
+    """Return the calls that a pattern is about."""
+    return [
+        Example(restore(json.loads(row["request"])), row["service"], server=row["server"])
+        for row in rows
+        if pattern.concerns(*_kind(row), row["server"])
+    ]

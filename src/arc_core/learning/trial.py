@@ -61,7 +61,7 @@ def tries(document: dict[str, Any], examples: Iterable[Example]) -> Iterator[tup
     untested = {key: value for key, value in document.items() if key != "allocation"}
     tried = _Tried(Pattern.parse(untested, origin=Origin.PUSHED))
     for example in examples:
-        yield example, tried.fixed(example.request)
+        yield example, tried.fixed(example.request, example.server)
 
 
 class _Tried:
@@ -74,17 +74,18 @@ class _Tried:
     def on(self, examples: Sequence[Example]) -> tuple[int, int]:
         matched = changed = 0
         for example in examples:
-            fixed = self.fixed(example.request)
+            fixed = self.fixed(example.request, example.server)
             if fixed is None:
                 continue
             matched += 1
             if fixed is not example.request:
                 changed += 1
-                self.still_matching += self.fixed(fixed) is not None
+                self.still_matching += self.fixed(fixed, example.server) is not None
         return matched, changed
 
-    def fixed(self, request: Any) -> Any:
-        decision = self._set.decide(self._pattern.provider, self._pattern.operation, request)
+    def fixed(self, request: Any, server: str) -> Any:
+        pattern = self._pattern
+        decision = self._set.decide(pattern.provider, pattern.operation, request, server=server)
         if decision is None:
             return None
         self.errors.update((reason, None) for _, reason in decision.errors)

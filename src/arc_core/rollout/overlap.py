@@ -40,6 +40,8 @@ def overlap(one: Pattern, other: Pattern, requests: Iterable[Mapping[str, Any]])
 
 def same_api(one: Pattern, other: Pattern) -> bool:
     """Tell whether there are calls that both may be about."""
+    if one.servers and other.servers and one.servers.isdisjoint(other.servers):
+        return False
     return all(
         None in (mine, theirs) or mine == theirs
         for mine, theirs in ((one.provider, other.provider), (one.operation, other.operation))

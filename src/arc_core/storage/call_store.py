@@ -171,8 +171,8 @@ class CallStore(Protocol):
     def failing(self, project: str, signature: str, since: datetime, limit: int) -> list[Row]:
         """Return calls with this failure signature whose request was recorded, newest first.
 
-        Of the fields there are those that learning looks at, `request` among them. `limit` is at
-        most `MAX_CALLS`.
+        Of the fields there are those that learning looks at, `request` among them, and `server`,
+        where the call went, as patterns name it. `limit` is at most `MAX_CALLS`.
         """
 
     def healthy(

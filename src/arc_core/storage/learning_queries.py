@@ -33,6 +33,13 @@ _EXAMPLE = fields(
     *("error_param", "error_message", "pattern_ids", "fix_outcome", "failure_kinds"),
     *("failure_signature", "error_template", "rollout_id", "rollout_arm", "heal_outcome"),
 )
+_SERVER = """if(
+  JSONHas(calls.attributes, 'server.address') AND JSONHas(calls.attributes, 'server.port'),
+  concat(
+   JSONExtractString(calls.attributes, 'server.address'), ':',
+   toString(JSONExtractInt(calls.attributes, 'server.port'))
+  ), '') AS server"""
+"""Where a call went, as patterns name it; empty where that is not known."""
 OUTCOME = (
     *("start_time", "received_at", "trace_id", "span_id", "session", "service", "request_model"),
     *("provider", "operation", "api", "failed", "failure_kinds", "failure_signature"),
@@ -130,7 +137,10 @@ def examples(database: str, project: str, times: Iterable[int]) -> Question:
     """Ask for what learning looks at in calls that started at `times`."""
     where = Conditions(project)
     where.at(times)
-    return f"SELECT {_EXAMPLE} FROM {database}.calls AS calls {where}{SETTINGS}", where.parameters
+    return (
+        f"SELECT {_EXAMPLE}, {_SERVER} FROM {database}.calls AS calls {where}{SETTINGS}",
+        where.parameters,
+    )
 
 
 def requests(database: str, project: str, times: Iterable[int]) -> Question:

@@ -41,19 +41,23 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    patterns: PatternSet, provider: Optional[str], operation: Optional[str], body: Mapping[str, Any]
+    patterns: PatternSet,
+    provider: Optional[str],
+    operation: Optional[str],
+    body: Mapping[str, Any],
+    server: Optional[str] = None,
 ) -> Explanation:
-    """Explain what a set of patterns makes of a request."""
+    """Explain what a set of patterns makes of a request; `server` is where it goes, host:port."""
     # Imported here: only people who ask for explanations need it.
     import jsonpatch
 
-    decision = patterns.decide(provider, operation, body)
+    decision = patterns.decide(provider, operation, body, server=server)
     fixed = body if decision is None else decision.body
     patch = jsonpatch.make_patch(plain(body), plain(fixed)).patch
     verdicts = [
         _verdict(pattern, body, decision)
         for pattern in patterns.patterns
-        if pattern.provider in (None, provider) and pattern.operation in (None, operation)
+        if pattern.concerns(provider, operation, server)
     ]
     return Explanation(tuple(verdicts), tuple(patch), decision)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from enum import IntEnum
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, FrozenSet, Mapping, Optional
 
 from arc_protocol.errors import PatternError
 from arc_protocol.patterns.allocation import Allocation
@@ -15,8 +15,10 @@ from arc_protocol.patterns.fixes import Fix, compile_fix
 from arc_protocol.patterns.limits import plain_json, show
 from arc_protocol.patterns.values import copied
 
-_FIELDS = ("name", "provider", "operation", "pattern", "fix", "rationale", "allocation")
+_FIELDS = ("name", "provider", "operation", "server", "pattern", "fix", "rationale", "allocation")
+_MOST_SERVERS = 32
 _NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
+_SERVER = re.compile(r"\S{1,255}:\d{1,5}")
 
 
 class Origin(IntEnum):
@@ -42,6 +44,7 @@ class Pattern:
         name: what people call it; patterns without one are named after their content.
         provider: the provider whose calls it concerns, or None for all.
         operation: the kind of call that it concerns, or None for all.
+        servers: those whose calls it concerns, each as host:port, or None for all.
         origin: who it comes from.
         revision: the number of its version.
         allocation: which calls get the fix while it is on trial, or None for all.
@@ -59,6 +62,7 @@ class Pattern:
         "provider",
         "rationale",
         "revision",
+        "servers",
         "then",
         "when",
     )
@@ -66,6 +70,7 @@ class Pattern:
     name: str
     provider: Optional[str]
     operation: Optional[str]
+    servers: Optional[FrozenSet[str]]
     rationale: Optional[str]
     origin: Origin
     revision: int
@@ -80,6 +85,9 @@ class Pattern:
         place(self, "name", document["name"])
         place(self, "provider", document.get("provider"))
         place(self, "operation", document.get("operation"))
+        server = document.get("server")
+        listed = [server] if isinstance(server, str) else server
+        place(self, "servers", None if listed is None else frozenset(listed))
         place(self, "rationale", document.get("rationale"))
         place(self, "origin", origin)
         place(self, "revision", revision)
@@ -113,6 +121,16 @@ class Pattern:
         if checked.get("name") is None:
             checked["name"] = f"{origin.label}-{content_hash(checked)[:8]}"
         return cls({name: checked[name] for name in _FIELDS if name in checked}, origin, revision)
+
+    def concerns(
+        self, provider: Optional[str], operation: Optional[str], server: Optional[str]
+    ) -> bool:
+        """Tell whether it is about such calls at all, whatever they ask for."""
+        return (
+            self.provider in (None, provider)
+            and self.operation in (None, operation)
+            and (self.servers is None or server in self.servers)
+        )
 
     @property
     def condition(self) -> Dict[str, Any]:
@@ -162,3 +180,13 @@ def _check_fields(document: Dict[str, Any]) -> None:
             raise PatternError(
                 f'{name} is {show(value)}; it must be a lower-case name like "openai" or "chat".'
             )
+    server = document.get("server")
+    listed = server if isinstance(server, list) else [server]
+    if server is not None and not (
+        0 < len(listed) <= _MOST_SERVERS
+        and all(isinstance(one, str) and _SERVER.fullmatch(one) for one in listed)
+    ):
+        raise PatternError(
+            f'server is {show(server)}; it must be an address like "llm.example:443", or up to '
+            f"{_MOST_SERVERS} of them."
+        )

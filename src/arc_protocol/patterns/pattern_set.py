@@ -81,17 +81,20 @@ class PatternSet:
         operation: Optional[str],
         body: Mapping[str, Any],
         run: Run = None,
+        server: Optional[str] = None,
     ) -> Optional[Decision]:
         """Match and fix a request; None when no pattern matched and none failed.
+
+        `server` is where it goes, as host:port, for the patterns that are about some servers.
 
         `run` is asked for the agent run that the call is part of, where its arm depends on that.
 
         The given body is never changed. Whatever it holds, nothing is raised.
         """
         try:
-            candidates = self._known[provider, operation, body["model"]]
+            candidates = self._known[provider, operation, server, body["model"]]
         except Exception:
-            candidates = self.candidates(provider, operation, body)
+            candidates = self.candidates(provider, operation, body, server)
         if candidates is None:
             return None
         if candidates.alone is not None:
@@ -101,13 +104,17 @@ class PatternSet:
             return None
 
         def rematch(fixed: Mapping[str, Any], done: Set[int]) -> Matches:
-            again = self.candidates(provider, operation, fixed)
+            again = self.candidates(provider, operation, fixed, server)
             return ([], []) if again is None else match(again.select(fixed), fixed, done)
 
         return settle(body, hits, failures, rematch, run, provider, self._rewrites_cached)
 
     def candidates(
-        self, provider: Optional[str], operation: Optional[str], body: object
+        self,
+        provider: Optional[str],
+        operation: Optional[str],
+        body: object,
+        server: Optional[str] = None,
     ) -> Optional[Candidates]:
         """Return the patterns that may match, as far as the model tells; None if there are none."""
         if not isinstance(body, MAPPING):
@@ -116,15 +123,15 @@ class PatternSet:
         if type(model) is not str and model is not MISSING:
             if not isinstance(model, str):
                 # Not remembered: as keys 1 and true are one, and foreign objects are not hashed.
-                return self._gather(provider, operation, model)
+                return self._gather(provider, operation, server, model)
             model = str.__str__(model)
-        key = (provider, operation, model)
+        key = (provider, operation, server, model)
         try:
             return self._known[key]
         except KeyError:
             found = self._ready.get(model) if isinstance(model, str) else None
             if found is None:
-                found = self._gather(provider, operation, model)
+                found = self._gather(provider, operation, server, model)
         if model is MISSING or len(model) <= MAX_MODEL_LENGTH:
             if len(self._known) >= MAX_MODELS:
                 self._known.clear()
@@ -142,9 +149,9 @@ class PatternSet:
             self._prepared = True
             self._ask_at_once()
             self._make_ready()
-        for provider, operation, model in list(used._known) if used is not None else ():
+        for provider, operation, server, model in list(used._known) if used is not None else ():
             scope = {} if model is MISSING else {"model": model}
-            self.candidates(provider, operation, scope)  # type: ignore[arg-type]  # as it was asked
+            self.candidates(provider, operation, scope, server)  # type: ignore[arg-type]  # as it was asked
         for candidates in list(self._shared.values()):
             candidates.file()
 
@@ -164,7 +171,7 @@ class PatternSet:
             return
         for model, rules in self._by_model.items():
             if len(rules) > WORTH_FILING and all(rule.everywhere for rule in rules):
-                made = self._gather(None, None, model)
+                made = self._gather(None, None, None, model)
                 if made is not None:
                     self._ready[model] = made
         sure = [rule.rest for rule in self._any_model if rule.sure]
@@ -174,7 +181,11 @@ class PatternSet:
             self._otherwise = self._candidates_of(sure)
 
     def _gather(
-        self, provider: Optional[str], operation: Optional[str], model: object
+        self,
+        provider: Optional[str],
+        operation: Optional[str],
+        server: Optional[str],
+        model: object,
     ) -> Optional[Candidates]:
         """Ask what depends on the model alone; models that leave the same rest share it."""
         rules = self._any_model
@@ -192,7 +203,7 @@ class PatternSet:
         found = [
             candidate
             for rule in rules
-            if rule.provider in (None, provider) and rule.operation in (None, operation)
+            if rule.whole.pattern.concerns(provider, operation, server)
             for candidate in ((rule.rest,) if rule.sure else rule.remainder(scope))
         ]
         return self._candidates_of(found) if found else None
@@ -215,8 +226,6 @@ class _Rule:
     __slots__ = (
         "about_model",
         "everywhere",
-        "operation",
-        "provider",
         "regex",
         "rest",
         "sure",
@@ -228,9 +237,8 @@ class _Rule:
         about_model = [clause for clause in clauses if _reads_only_model(clause)]
         others = tuple(clause for clause in clauses if not _reads_only_model(clause))
         rest = every([clause.check for clause in others])
-        self.provider = pattern.provider
-        self.operation = pattern.operation
-        self.everywhere = pattern.provider is None and pattern.operation is None
+        scope = (pattern.provider, pattern.operation, pattern.servers)
+        self.everywhere = all(one is None for one in scope)
         self.about_model: Check = every([clause.check for clause in about_model])
         only = about_model[0] if len(about_model) == 1 else None
         self.sure = not about_model or (only is not None and _lists_models(only))

@@ -112,4 +112,4 @@ def find_server(client_class: type, base_url: Any) -> Server:
         if host.endswith(ending):
             provider = name
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    return Server(provider, host or None, port)
+    return Server(provider, host or None, port, f"{host}:{port}" if host and port else None)

@@ -17,11 +17,12 @@ from core.server import rest
 from simulator_client import Simulator
 
 _PROGRAM = """
-import openai, sys
+import openai, os, sys
 from runtime import Arc
 
 arc = Arc()
 client = openai.OpenAI(max_retries=0)
+elsewhere = openai.OpenAI(max_retries=0, base_url=os.environ.get("OTHER_URL"))
 calls = {
     "risky": {"model": "o9-mini", "temperature": 0.2},
     "plain": {"model": "o9-mini"},
@@ -33,7 +34,7 @@ for line in sys.stdin:
         if api == "responses":
             client.responses.create(input="Well?", **calls[kind])
         else:
-            client.chat.completions.create(
+            (elsewhere if api == "elsewhere" else client).chat.completions.create(
                 messages=[{"role": "user", "content": "Well?"}], **calls[kind]
             )
     except openai.BadRequestError as error:
@@ -168,6 +169,39 @@ def test_one_of_two_apis_for_conversations_gets_a_pattern_of_its_own(tmp_path: P
     assert of_chat
     assert all(each["temperature"] == 0.2 for each in of_chat)
     assert replayed["healthy"] < len(of_chat)
+
+
+def test_a_fix_for_one_server_stays_away_from_another(tmp_path: Path) -> None:
+    """Both have the same model: one refuses what the other demands."""
+    demanded = {
+        "id": "demanded",
+        "endpoint": "openai.chat.completions",
+        "match": {"path": "temperature", "op": "absent"},
+        "outcome": {
+            "kind": "error",
+            "http_status": 400,
+            "body": {
+                "error": {
+                    "message": "Missing required parameter: 'temperature'.",
+                    "type": "invalid_request_error",
+                    "param": "temperature",
+                    "code": "missing_required_parameter",
+                }
+            },
+        },
+    }
+    with launch() as url, launch() as other_url, core(tmp_path / "data") as process:
+        Simulator(url).space("default").rules([RULE])
+        Simulator(other_url).space("default").rules([demanded])
+        settings = {"OTHER_URL": f"{other_url}/v1"}
+        with application(process.grpc_url, url, tmp_path / "cache", **settings) as app:
+            app.until_protected(2000, fine=("plain", "other", "elsewhere risky"))
+        pattern = learned(rest.get(process, "/api/v1/patterns"))
+        replayed = rest.post(process, "/api/v1/replay", {"name": pattern["name"]})
+    assert pattern["state"] == "active"
+    assert pattern["document"]["server"] == url.partition("://")[2]
+    assert replayed["changed_failing"] >= 10
+    assert replayed["changed_healthy"] == 0
 
 
 def test_under_manual_approval_nothing_happens_without_a_person(tmp_path: Path) -> None:

@@ -39,9 +39,19 @@ def test_failing_calls_come_newest_first_with_what_learning_needs(store: CallSto
     found = store.failing(PROJECT, "abc", SINCE, 10)
     assert spans(found) == spans([new, old, older])
     assert [row["request"] for row in found] == ['{"n": 0}', '{"n": 1}', '{"n": 2}']
-    assert found[0] == {name: unjudged(new)[name] for name in found[0]}
+    shown = {**unjudged(new), "server": ""}
+    assert found[0] == {name: shown[name] for name in found[0]}
     assert "body" not in found[0]
     assert spans(store.failing(PROJECT, "abc", SINCE, 2)) == spans([new, old])
+
+
+def test_calls_tell_where_they_went(store: CallStore) -> None:
+    """As patterns name it; the address alone is none."""
+    known = failing(attributes='{"server.address": "llm.example", "server.port": 8443}')
+    half = failing(attributes='{"server.address": "llm.example"}', start_time=NOW - HOUR)
+    store.insert(batch(known, half), token="t")
+    found = store.failing(PROJECT, "abc", SINCE, 10)
+    assert [row["server"] for row in found] == ["llm.example:8443", ""]
 
 
 @pytest.mark.parametrize(

@@ -243,8 +243,8 @@ class Session:
         if losses != self._told_losses:
             self._told_losses = losses
             self._tell_losses_at = time.monotonic() + _LOSSES_EVERY_S
+        self.confirmed = True  # before the report: who has that may look
         stream.send(reports.applied(self._shelf.holding, self._shelf.overridden(), losses))
-        self.confirmed = True
 
     def _has_lost_more(self) -> bool:
         """Tell whether Core has to be told of telemetry that it will not get."""

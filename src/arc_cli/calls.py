@@ -16,7 +16,12 @@ from arc_protocol.patterns.built_in import BUILT_IN
 
 _PAGE = 1000
 _TITLES = ("TIME", "SPAN ID", "SERVICE", "MODEL", "MS", "RESULT")
-_MATCHED = {"applied": "Changed", "shadow": "Watched", "rejected": "Not changed"}
+_MATCHED = {
+    "applied": "Changed",
+    "shadow": "Watched",
+    "skipped_control": "Left alone to compare",
+    "rejected": "Not changed",
+}
 _WIDE = 60
 _FILTERS = ("model", "service", "failed", "error_code", "signature", "pattern", "session")
 

@@ -82,5 +82,6 @@ def _line(call: Dict[str, Any]) -> str:
         clean(result(call)),
     ]
     if fix(call):
-        parts.append(clean(f"{fix(call)} ({', '.join(call['fix_fields'])})"))
+        fields = f" ({', '.join(call['fix_fields'])})" if call["fix_fields"] else ""
+        parts.append(clean(f"{fix(call)}{fields}"))
     return cut("  ".join(parts), width())

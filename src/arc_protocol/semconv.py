@@ -38,6 +38,8 @@ USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 USAGE_CACHE_READ_INPUT_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_WRITE_INPUT_TOKENS = "gen_ai.usage.cache_write.input_tokens"
 USAGE_REASONING_OUTPUT_TOKENS = "gen_ai.usage.reasoning.output_tokens"
+USAGE_TEXT_INPUT_TOKENS = "gen_ai.usage.text.input_tokens"
+USAGE_IMAGE_INPUT_TOKENS = "gen_ai.usage.image.input_tokens"
 USAGE_AUDIO_INPUT_TOKENS = "gen_ai.usage.audio.input_tokens"
 USAGE_AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens"
 

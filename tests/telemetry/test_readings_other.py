@@ -120,12 +120,18 @@ def test_images_tell_addresses_and_leave_pictures_out() -> None:
     reply = ImagesResponse.construct(
         created=1,
         data=[{"url": "https://example.com/cat.png"}, {"b64_json": "AAAA"}],
-        usage={"input_tokens": 4, "output_tokens": 100, "total_tokens": 104},
+        usage={
+            "input_tokens": 4,
+            "output_tokens": 100,
+            "total_tokens": 104,
+            "input_tokens_details": {"text_tokens": 4, "image_tokens": 0},
+        },
     )
     reading = ImagesReader().reply(reply)
     assert reading.attributes == {
         "gen_ai.usage.input_tokens": 4,
         "gen_ai.usage.output_tokens": 100,
+        "gen_ai.usage.text.input_tokens": 4,
     }
     assert reading.content["gen_ai.output.messages"][0]["parts"] == [
         {"type": "uri", "modality": "image", "uri": "https://example.com/cat.png"}

@@ -8,6 +8,7 @@ import pytest
 
 from arc_protocol.patterns.allocation import WHOLE
 from runtime._telemetry.description import describe
+from runtime._telemetry.description import told as told_to_people
 from telemetry.calls import finished_call
 
 
@@ -39,6 +40,32 @@ def test_a_call_of_a_trial_tells_its_arm(
 ) -> None:
     expected = {"id": "cooler@3", "stage": stage, "arm": arm, "probability": probability}
     assert told(stage, treat) == expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "treat", "enforced", "outcome"),
+    [
+        ("canary", WHOLE, True, "applied"),
+        ("canary", 0, True, "skipped_control"),
+        ("shadow", 0, True, "shadow"),
+        ("rescue", 0, True, "shadow"),
+        ("canary", WHOLE, False, "shadow"),
+        ("canary", 0, False, "shadow"),
+    ],
+)
+def test_what_became_of_the_fix_in_a_trial(
+    stage: str, treat: int, enforced: bool, outcome: str
+) -> None:
+    """A call that was left alone on purpose is told from one that no fix concerned."""
+    document = {
+        "name": "cooler",
+        "pattern": {"temperature": {">": 0.9}},
+        "fix": {"temperature": 0.7},
+        "allocation": {"stage": stage, "treat": treat},
+    }
+    described = describe(finished_call(document, enforced=enforced))
+    assert described.attributes["arc.fix.outcome"] == outcome
+    assert "cooler" in told_to_people(described)
 
 
 def test_tools_for_feature_flags_see_the_arm() -> None:

@@ -19,6 +19,8 @@ NEWER = {
     "gen_ai.response.status",
     "gen_ai.usage.audio.input_tokens",
     "gen_ai.usage.audio.output_tokens",
+    "gen_ai.usage.image.input_tokens",
+    "gen_ai.usage.text.input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
 }
 """Not in the package of constants, which stopped when the conventions moved."""

@@ -50,7 +50,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("overhead_us", Kind.NUMBER, "what Arc took of the caller's time", nullable=True),
     Column("pattern_ids", Kind.NAMES, "patterns that matched, in order"),
     Column("pattern_revisions", Kind.INTEGERS, "revision of each of them"),
-    Column("fix_outcome", Kind.NAME, "applied, shadow, rejected, error or none"),
+    Column("fix_outcome", Kind.NAME, "applied, shadow, skipped_control, rejected, error or none"),
     Column("fix_fields", Kind.NAMES, "parameters that the fix changed"),
     Column("fix_diff", Kind.TEXT, "the change as a JSON Patch"),
     Column("failure_kinds", Kind.NAMES, "what is wrong beside errors: truncated, ..."),

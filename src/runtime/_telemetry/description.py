@@ -6,7 +6,7 @@ import json
 from typing import Any, Dict, NamedTuple, Optional
 
 from arc_protocol import semconv
-from arc_protocol.patterns.allocation import SHADOW
+from arc_protocol.patterns.allocation import CONTROL, SHADOW
 from runtime._calls import FinishedCall, Reading
 from runtime._telemetry import changes, content, runs
 
@@ -107,7 +107,8 @@ def told(description: Description) -> str:
     fields = ", ".join(attributes.get(semconv.ARC_FIX_FIELDS, ()))
     did = {
         "applied": f"{names} changed {fields}",
-        "shadow": f"{names} would have changed {fields}",
+        "shadow": f"{names} would have changed {fields}" if fields else f"{names} was watched",
+        "skipped_control": f"{names} matched and left it alone, to compare",
         "rejected": f"{names} matched and gave way",
         "error": f"{names} could not be applied",
     }.get(attributes[semconv.ARC_FIX_OUTCOME], f"{names} matched" if names else "nothing matched")
@@ -179,7 +180,12 @@ def _outcome(call: FinishedCall) -> str:
         return "applied" if call.enforced else "shadow"
     if decision.errors:
         return "error"
-    return "rejected" if decision.skipped else "none"
+    if decision.skipped:
+        return "rejected"
+    if decision.assignment is None:
+        return "none"
+    compared = call.enforced and decision.assignment.arm == CONTROL
+    return "skipped_control" if compared else "shadow"
 
 
 def _proposed(call: FinishedCall) -> Any:

@@ -13,6 +13,7 @@ from runtime.providers._fields import (
     given,
     integer,
     members,
+    positive,
     read,
     text,
     texts,
@@ -65,6 +66,15 @@ class ModerationsReader(GenericReader):
         return Reading(super().request(body).attributes, _prompt(field(body, "input")))
 
 
+_IMAGE_USAGE = tuple(
+    Field(attribute, ("usage", "input_tokens_details", f"{kind}_tokens"), positive)
+    for kind, attribute in (
+        ("text", semconv.USAGE_TEXT_INPUT_TOKENS),
+        ("image", semconv.USAGE_IMAGE_INPUT_TOKENS),
+    )
+)
+
+
 class ImagesReader(GenericReader):
     """Reads `images`; pictures in the reply are left out, their addresses are not."""
 
@@ -87,7 +97,8 @@ class ImagesReader(GenericReader):
         shown = [part for part in parts if part is not None]
         message = {"role": "assistant", "parts": shown}
         content = {semconv.OUTPUT_MESSAGES: [message]} if shown else {}
-        return Reading(super().reply(reply).attributes, content)
+        attributes = {**super().reply(reply).attributes, **read(reply, _IMAGE_USAGE)}
+        return Reading(attributes, content)
 
 
 class CompletionsReader:

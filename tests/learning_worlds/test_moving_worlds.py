@@ -143,3 +143,35 @@ def test_a_fix_stays_with_the_server_that_needs_it(
         seen = lab.run(400, choose, provider)
         assert not any(call.changed for call in seen if call.request["user"] == "b")
         assert failed(seen) <= 20
+
+
+def test_each_kind_of_bad_reply_gets_the_fix_that_cures_it_where_it_happens(
+    store: CallStore, tmp_path: Path
+) -> None:
+    """Two kinds come by chance, at two models, by two settings, among replies that are just bad."""
+
+    def choose(draw: random.Random) -> tuple[str, dict[str, Any]]:
+        asked = request(
+            max_tokens=draw.choice((300, 3000)), reasoning_effort=draw.choice(("low", "high"))
+        )
+        return "app", {**asked, "model": draw.choice(("kestrel-4", "zephyr-1", "plain-3"))}
+
+    def provider(sent: Mapping[str, Any], draw: random.Random) -> Ending:
+        at = draw.random()
+        if sent["model"] == "kestrel-4" and sent["max_tokens"] < 1000 and at < 0.6:
+            return Ending(kind="truncated")
+        if sent["model"] == "zephyr-1" and sent["reasoning_effort"] == "high" and at < 0.6:
+            return Ending(kind="empty_output")
+        return Ending(kind=draw.choice(("truncated", "empty_output"))) if at < 0.02 else HEALTHY
+
+    with closing(Laboratory(store, tmp_path, "kinds", seed=1, rate=100.0)) as lab:
+        until(lab, choose, provider, lambda: len(in_force(lab)) == 2)
+        found = {each.evidence["kind"]: each.document for each in lab.patterns(State.ACTIVE)}
+    assert {kind: each["pattern"] for kind, each in found.items()} == {
+        "truncated": {"model": "kestrel-4", "max_tokens": {"<": 3000}},
+        "empty_output": {"model": "zephyr-1", "reasoning_effort": "high"},
+    }
+    assert {kind: each["fix"] for kind, each in found.items()} == {
+        "truncated": {"max_tokens": {"clamp": {"low": 3000}}},
+        "empty_output": {"reasoning_effort": "low"},
+    }

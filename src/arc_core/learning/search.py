@@ -9,7 +9,7 @@ from functools import reduce
 
 from arc_core.learning.columns import Column, Columns
 from arc_core.learning.examples import Rows
-from arc_core.learning.gain import Gain
+from arc_core.learning.gain import Gain, rate
 from arc_core.learning.literals import Form, Literal, Priors
 from arc_protocol.patterns.values import is_number
 
@@ -25,6 +25,8 @@ _PICKING_BITS = 3.0
 """How much less plausible it is that single numbers matter than that all beyond one do."""
 _TIE_BITS = 8.0
 """Rules that save nearly the same: what one of hundreds of questions saves by luck."""
+_NEARLY = 0.75
+"""As often must the calls fail that the simpler rule matches; or it would reach too far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,15 @@ class Search:
 
         Among so many questions there are some that go with what happened to fail.
         """
-        hits = (best.rows & self.failed).bit_count()
-        if hits >= CERTAIN * best.rows.bit_count():
+        most = rate(self.failed, best.rows)
+        if most >= CERTAIN:
             return best
-        tied = [rule for rule in found if rule.gain >= max(best.gain - _TIE_BITS, 0.0)]
+        tied = [
+            rule
+            for rule in found
+            if rule.gain >= max(best.gain - _TIE_BITS, 0.0)
+            and rate(self.failed, rule.rows) >= _NEARLY * most
+        ]
 
         def trouble(rule: Rule) -> tuple[int, int, float]:
             asked = rule.literals[given:]

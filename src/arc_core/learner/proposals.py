@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from arc_core.detection.failures import Failed, kind_of
-from arc_core.learner import rivals
-from arc_core.learner.names import name
-from arc_core.learner.recorded import examples
-from arc_core.learning import Candidate, Example, Trial, learn_by_server, trial
+from arc_core.learner import cared_for, rivals
+from arc_core.learner.recorded import examples, operation
+from arc_core.learner.trials import Trials
+from arc_core.learning import Candidate, Example, learn_by_server
 from arc_core.model.calls import FIXED
-from arc_core.model.operations import called
-from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry
-from arc_core.rollout.overlap import matches, overlap
 from arc_core.rollout.room import LEARNER
 from arc_core.storage import CallStore, Row
 from arc_protocol import cures
 from arc_protocol.cures.kinds import TRANSIENT
-from arc_protocol.errors import PatternError
-from arc_protocol.patterns import Origin, Pattern
-from arc_protocol.patterns.pattern import content_hash
-
-_logger = logging.getLogger("arc.core.learner")
 
 _PERIOD = timedelta(days=7)
 """Calls so old still count."""
@@ -44,16 +34,7 @@ _FAILING = 500
 _HEALTHY = 1000
 _FEW_HEALTHY = 20
 _SAFE = ("none", "safe")
-_CARED_FOR = frozenset(
-    {State.CANDIDATE, State.SHADOW, State.RESCUE, State.CANARY, State.ACTIVE, State.DORMANT}
-)
-"""States of patterns whose calls need no other pattern."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-_Ends = frozenset[tuple[str, str]]
-"""States of the patterns that were learned from a failure, by name."""
 
 
 @dataclass
@@ -62,9 +43,9 @@ class _Look:
 
     learned_from: int = 0
     """Calls, at the time of the last attempt to learn from them."""
-    learned_with: _Ends = frozenset()
+    learned_with: cared_for.Ends = frozenset()
     """How the trials stood then."""
-    ends: _Ends = frozenset()
+    ends: cared_for.Ends = frozenset()
     """How they stood at the last look."""
     more: int = 0
     """Calls with this failure that have come since."""
@@ -90,6 +71,7 @@ class Proposals:
         """With `manual`, a person looks at every pattern, so that any fix may be proposed."""
         self._store = store
         self._registry = registry
+        self._trials = Trials(registry)
         self._manual = manual
         self._clock = clock
         self._looks: dict[tuple[str, str], _Look] = {}
@@ -102,7 +84,7 @@ class Proposals:
         or `RegistryError`.
         """
         known = self._registry.patterns(project)
-        ends = _ends(known, signature)
+        ends = cared_for.ends(known, signature)
         look = self._looks.setdefault((project, signature), _Look(0, ends, ends, wanted=_LEAST))
         if len(self._looks) > _LOOKS:
             del self._looks[next(iter(self._looks))]
@@ -112,16 +94,16 @@ class Proposals:
             return []
         rows = self._store.failing(project, signature, self._clock() - _PERIOD, _FAILING)
         look.more, look.ends = 0, ends
-        rows = [row for row in rows if _operation(row) == _operation(rows[0])]
+        rows = [row for row in rows if operation(row) == operation(rows[0])]
         if rows and kind_of(Failed.of(rows[0])) in TRANSIENT:
             look.wanted = math.inf
             return []
         if rows and self._give_up(project, rows, known, look):
             known = self._registry.patterns(project)
-            look.ends = ends = _ends(known, signature)
-        uncared = _uncared(rows, known) if rows else []
+            look.ends = ends = cared_for.ends(known, signature)
+        uncared = cared_for.uncared(rows, known) if rows else []
         failing = examples(uncared)
-        widens = bool(rows) and rows[0]["failed"] and _has_pattern(known, signature)
+        widens = bool(rows) and rows[0]["failed"] and cared_for.has_pattern(known, signature)
         # to learn the same from a few calls more would lead to nothing
         least = _LEAST_MORE if widens else _LEAST
         enough = max(least, 2 * look.learned_from if ends == look.learned_with else 0)
@@ -131,9 +113,9 @@ class Proposals:
             return []
         look.learned_from, look.learned_with = len(failing), ends
         look.wanted = len(failing)
-        healthy = self._healthy(project, uncared, _cures(known, signature))
+        healthy = self._healthy(project, uncared, cared_for.cures(known, signature))
         candidates = self._learned(rows[0], failing, healthy)
-        return self._add(project, rows[0], candidates, failing, healthy, known)
+        return self._trials.begin(project, rows[0], candidates, failing, healthy, known)
 
     def _give_up(
         self, project: str, rows: Sequence[Row], known: Sequence[PatternRecord], look: _Look
@@ -148,13 +130,13 @@ class Proposals:
         if not trials:
             return False
         others = [each for each in known if each not in trials]
-        uncared = _uncared(rows, others)
+        uncared = cared_for.uncared(rows, others)
         failing = examples(uncared)
         learned_from = max(int(each.evidence.get("failed", 0)) for each in trials)
         if len(failing) < 2 * max(look.weighed, learned_from, _LEAST):
             return False
         look.weighed = len(failing)
-        healthy = self._healthy(project, uncared, _cures(known, signature))
+        healthy = self._healthy(project, uncared, cared_for.cures(known, signature))
         candidates = self._learned(rows[0], failing, healthy)
         if not candidates:
             return False
@@ -172,7 +154,7 @@ class Proposals:
         self, row: Row, failing: Sequence[Example], healthy: Sequence[Example]
     ) -> list[Candidate]:
         """Return the candidates that the policy allows."""
-        where = {"provider": row["provider"], "operation": _operation(row)}
+        where = {"provider": row["provider"], "operation": operation(row)}
         found = learn_by_server(failing, healthy, **where, cures=cures.propose)
         return [each for each in found if self._manual or each.cost in _SAFE]
 
@@ -185,7 +167,7 @@ class Proposals:
         """
         fixed = (row["pattern_ids"] for row in rows if row["fix_outcome"] == FIXED)
         fixed_by = {name for names in fixed for name in names}.difference(cures)
-        place = project, rows[0]["provider"], _operation(rows[0])
+        place = project, rows[0]["provider"], operation(rows[0])
         began = _EPOCH + timedelta(microseconds=min(row["start_time"] for row in rows))
         found = self._store.healthy(*place, began, _HEALTHY, fixed_by=fixed_by)
         if len(found) < _FEW_HEALTHY:
@@ -197,162 +179,3 @@ class Proposals:
             for row in found
             if not (row["fix_outcome"] == FIXED and cures.intersection(row["pattern_ids"]))
         )
-
-    def _add(
-        self,
-        project: str,
-        row: Row,
-        candidates: Sequence[Candidate],
-        failing: Sequence[Example],
-        healthy: Sequence[Example],
-        known: Sequence[PatternRecord],
-    ) -> list[str]:
-        """Add the candidates that may be tried, the first one for each of the failing calls."""
-        contents = {_content(each.document): each for each in known}
-        names = {each.name for each in known}
-        requests = [example.request for example in failing]
-        chosen_before: list[Pattern] = []
-        added: list[str] = []
-        for candidate in candidates:
-            pattern = Pattern.parse(candidate.document, origin=Origin.PUSHED)
-            if any(overlap(pattern, each, requests) for each in chosen_before):
-                continue  # its turn comes when the other one has failed
-            same = contents.get(_content(candidate.document))
-            if same is not None and same.state is not State.RETIRED:
-                continue  # it was tried, and has failed; or a person has it in hand
-            tried = trial(candidate.document, failing, healthy)
-            if not tried.passed:
-                continue
-            evidence = _evidence(row, candidate, tried)
-            if same is not None:
-                chosen = self._try_again(same, evidence)
-            else:
-                problem = row["error_code"] or kind_of(Failed.of(row))
-                chosen = name(candidate.document, problem, names)
-                if not self._put(project, {**candidate.document, "name": chosen}, evidence):
-                    continue
-            chosen_before.append(pattern)
-            names.add(chosen)
-            added.append(chosen)
-        return added
-
-    def _put(self, project: str, document: dict[str, Any], evidence: dict[str, Any]) -> bool:
-        try:
-            self._registry.add_pattern(
-                project,
-                document,
-                author=LEARNER,
-                state=State.CANDIDATE,
-                reason=document.get("rationale", ""),
-                evidence=evidence,
-            )
-        except PatternError as problem:
-            _logger.warning("A learned pattern is refused: %s", problem)
-            return False
-        _logger.info('Pattern "%s" is learned: %s', document["name"], evidence["because"])
-        return True
-
-    def _try_again(self, retired: PatternRecord, evidence: dict[str, Any]) -> str:
-        self._registry.transition(
-            *(retired.project, retired.name, State.SHADOW),
-            author=LEARNER,
-            reason="the failure is back",
-            evidence=evidence,
-            seen=retired,
-        )
-        return retired.name
-
-
-def _ends(known: Sequence[PatternRecord], signature: str) -> _Ends:
-    return frozenset(
-        (each.name, each.state.value)
-        for each in known
-        if each.evidence.get("signature") == signature
-    )
-
-
-def _has_pattern(known: Sequence[PatternRecord], signature: str) -> bool:
-    """Tell whether a pattern learned from a failure is in force or on trial."""
-    return any(
-        each.state in _CARED_FOR and each.evidence.get("signature") == signature for each in known
-    )
-
-
-def _cures(known: Sequence[PatternRecord], signature: str) -> frozenset[str]:
-    return frozenset(each.name for each in known if each.evidence.get("signature") == signature)
-
-
-def _uncared(rows: Sequence[Row], known: Sequence[PatternRecord]) -> list[Row]:
-    """Return the calls that no pattern cares for which is in force or on trial."""
-    first, calls = rows[0], list(zip(rows, examples(rows)))
-    asked = (example.request.get("model") for _, example in calls)
-    models = {model for model in asked if isinstance(model, str)}
-    patterns = [
-        (each, Pattern.parse(each.document, origin=Origin.PUSHED))
-        for each in known
-        if each.state in _CARED_FOR
-        and each.document.get("provider") in (None, first["provider"])
-        and each.document.get("operation") in (None, _operation(first))
-        and _may_match(each.document["pattern"], models)
-    ]
-    return [
-        row
-        for row, example in calls
-        if not any(
-            (pattern.servers is None or example.server in pattern.servers)
-            and matches(pattern, example.request)
-            and not _is_about_another(record, row)
-            for record, pattern in patterns
-        )
-    ]
-
-
-def _is_about_another(record: PatternRecord, row: Row) -> bool:
-    """Tell whether a call has failed with a proven pattern's fix, which is for something else.
-
-    A call may have two faults, of which the provider names the second when the first is gone; and a
-    pattern that somebody has added may match every call.
-    """
-    return (
-        record.state is State.ACTIVE
-        and record.evidence.get("signature") != row["failure_signature"]
-        and record.name in row["pattern_ids"]
-        and row["fix_outcome"] == FIXED
-    )
-
-
-def _may_match(pattern: Mapping[str, Any], models: Collection[str]) -> bool:
-    """Tell whether a pattern can match calls of these models, without parsing it.
-
-    Of ten thousand patterns most name one other model.
-    """
-    model = pattern.get("model")
-    return not isinstance(model, str) or model in models
-
-
-def _evidence(row: Row, candidate: Candidate, tried: Trial) -> dict[str, Any]:
-    return {
-        "signature": row["failure_signature"],
-        "kind": kind_of(Failed.of(row)),
-        "error": row["error_template"],
-        "because": candidate.because,
-        "matching": tried.matched_failing + tried.matched_healthy,
-        "failed": tried.matched_failing,
-        "condition": candidate.condition_evidence,
-        "fix": candidate.fix_evidence,
-        "policy": candidate.cost,
-        "reach": round(candidate.reach, 4),
-        "meaning": candidate.meaning,
-        "recorded_calls": asdict(tried),
-    }
-
-
-def _operation(row: Row) -> str:
-    return called(row["operation"], row["api"])
-
-
-def _content(document: dict[str, Any]) -> str:
-    """Return what is the same for patterns that do the same, whatever they are called."""
-    return content_hash(
-        [document.get(part) for part in ("provider", "operation", "server", "pattern", "fix")]
-    )

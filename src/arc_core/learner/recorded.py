@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from arc_core.learning import Example
 from arc_core.model.calls import HEALED
+from arc_core.model.operations import called
 from arc_core.storage import Row
 from arc_protocol.cures import ErrorFacts
 from arc_protocol.recording import restore
@@ -15,6 +16,11 @@ from arc_protocol.recording import restore
 def examples(rows: Iterable[Row]) -> list[Example]:
     """Return what the rows of `CallStore.failing` and `healthy` record."""
     return [_example(row) for row in rows]
+
+
+def operation(row: Row) -> str:
+    """Return the word of patterns for what was called."""
+    return called(row["operation"], row["api"])
 
 
 def _example(row: Row) -> Example:

@@ -20,6 +20,9 @@ from arc_protocol.recording import restore
 
 _logger = logging.getLogger("arc.core.rollout")
 
+NARROWED = "narrowed"
+"""What the evidence of a pattern says of that: a list of `before`, the condition, and `left_alone`,
+how many calls were `failed` and `healthy`."""
 _FIRST_LOOK = 20
 """Calls held back from a fix in force before its condition is looked at; then, twice as many."""
 _ENDS = frozenset({State.ACTIVE, State.INCONCLUSIVE})
@@ -69,13 +72,14 @@ class Scope:
             return None
         reason = "calls that it left alone are healthy where it matches no longer"
         seen = {"failed": len(failing), "healthy": len(healthy)}
-        evidence = {"before": record.document["pattern"], "left_alone": seen}
+        before = record.evidence.get(NARROWED, ())
+        evidence = [*before, {"before": record.document["pattern"], "left_alone": seen}]
         try:
             narrower = self._registry.revise(
                 record,
                 {**record.document, "pattern": condition},
                 reason=reason,
-                evidence={**record.evidence, "narrowed": evidence},
+                evidence={**record.evidence, NARROWED: evidence},
             )
         except IllegalMoveError as problem:  # a person was quicker; the next run sees it
             _logger.info("%s", problem)

@@ -272,6 +272,26 @@ def test_what_has_failed_is_never_proposed_again(failure: Failure, registry: Reg
     assert failure.propose(100) == []
 
 
+def test_what_has_failed_with_a_narrower_condition_is_not_proposed_again(
+    failure: Failure, registry: Registry
+) -> None:
+    """The same calls lead to the same condition, which its trial had narrowed."""
+    assert failure.propose(12) == [NAME]
+    failure.move(NAME, State.SHADOW)
+    wide = registry.pattern(failure.project, NAME)
+    narrow = {**wide.document["pattern"], "top_p": {"exists": True}}
+    registry.revise(
+        wide,
+        {**wide.document, "pattern": narrow},
+        reason="r",
+        evidence={**wide.evidence, "narrowed": [{"before": wide.document["pattern"]}]},
+    )
+    failure.move(NAME, State.REJECTED)
+    again = [registry.pattern(failure.project, name).document for name in failure.propose(30)]
+    tried = wide.document["pattern"], wide.document["fix"]
+    assert tried not in [(each["pattern"], each["fix"]) for each in again]
+
+
 def test_a_retired_pattern_comes_back_when_its_failure_does(
     failure: Failure, registry: Registry
 ) -> None:

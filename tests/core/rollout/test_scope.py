@@ -95,7 +95,7 @@ def test_what_is_healthy_beyond_the_failing_calls_is_left_alone(
         record = trial.record
         assert (record.state, record.revision) == (State.ACTIVE, 2)
         assert record.document["pattern"] == {"model": "m", "max_tokens": {"<": BETWEEN}}
-        assert record.evidence["narrowed"]["before"]["max_tokens"] == {"<": 2000}
+        assert record.evidence["narrowed"][0]["before"]["max_tokens"] == {"<": 2000}
     fixed = Pattern.parse(record.document)
     assert [matches(fixed, asked(tokens)[1]) for tokens in (CRAMPED, BETWEEN, WIDE)] == [
         *(True, False, False)

@@ -253,7 +253,7 @@ def test_status_shows_what_runtimes_have_and_refuse(core: Served, arc: Arc) -> N
     assert " ".join(lines[:2]).endswith("% failed; 1 pattern active, 0 on trial.")
     assert "  arc failures                what fails, the most frequent first" in lines
     assert "  patterns  1 active; set version 1" in lines
-    assert any(re.fullmatch(r" {12}\d+ calls, .* [KM]?i?B, chdb [\d.]+", line) for line in lines)
+    assert any(re.fullmatch(r" {12}[\d,]+ calls, .* [KM]?i?B, chdb [\d.]+", line) for line in lines)
     rows = [line.split() for line in lines if line.split()[1:3] == ["laptop", "7"]]
     assert [(row[0], row[4]) for row in rows] == [("a", "current"), ("b", "version"), ("c", "none")]
     assert "    hot, revision 1, is refused: the policy says no" in lines

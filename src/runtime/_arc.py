@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import os
 import threading
-from contextlib import contextmanager
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
     ClassVar,
+    ContextManager,
     Dict,
-    Iterator,
-    List,
     Mapping,
     Optional,
     Tuple,
@@ -24,17 +21,16 @@ from typing import (
 
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.version import __version__
-from runtime import _children, _config, _feedback, _log, providers
+from runtime import _children, _config, _feedback, _log
 from runtime._flow import Interception
 from runtime._guard import Guard
 from runtime._heal import Healer
 from runtime._link.link import Link, LinkState
 from runtime._patterns import PatternRegistry
-from runtime._seam import Seam, when_imported
-from runtime._telemetry import forks
+from runtime._sdks import Sdks
+from runtime._telemetry import forks, runs
 from runtime._telemetry.pipeline import Pipeline
 from runtime._telemetry.resource import attributes
-from runtime._telemetry.runs import MARKS, SESSION, current_run, marked
 from runtime._work import Work
 from runtime._worker import Worker
 from runtime.errors import ArcError
@@ -123,28 +119,26 @@ class Arc:
     def _assemble(self) -> None:
         self._arguments: Dict[str, Any] = {}
         self._guard = Guard()
-        self._seam = Seam()
-        self._seams: List[Any] = []
-        self._mended = False
+        self._sdks = Sdks(self._guard)
         self._enabled = False
         self._gave_up = False
-        self._sdks: List[str] = []
         self._registry = PatternRegistry()
         self._pipeline = Pipeline(self._guard)
         self._link = Link(
             self._registry,
             self._guard,
             identity=self._identity,
-            sdks=self._sdks,
+            sdks=self._sdks.names,
             losses=self._pipeline.losses,
         )
         self._pipeline.link = self._link
         self._worker = Worker(
-            Work(self._pipeline, self._link, self._registry, self._guard, self._mend), self._guard
+            Work(self._pipeline, self._link, self._registry, self._guard, self._sdks.mend),
+            self._guard,
         )
         self._pipeline.worker = self._worker
         self._interception = Interception(
-            self._registry.current, self._worker.put, self._guard, current_run
+            self._registry.current, self._worker.put, self._guard, runs.current_run
         )
 
     def _configure(self, settings: _config.Settings) -> None:
@@ -160,7 +154,7 @@ class Arc:
         self._pipeline.settings = self._link.settings = settings
         if not self._enabled:
             self._enabled = True
-            self._intercept()
+            self._sdks.intercept(self._interception)
             _register_hooks()
             _logger.info(
                 "Arc %s protects the LLM calls of this process; telemetry goes to %s.",
@@ -172,37 +166,6 @@ class Arc:
 
     def _identity(self) -> Mapping[str, Any]:
         return attributes(self.settings.service_name, runtime_id=self._pipeline.runtime_id)
-
-    def _intercept(self) -> None:
-        try:
-            for provider in providers.discover():
-                self._sdks.append(provider.SDK)
-                when_imported(provider.SDK, functools.partial(self._install, provider))
-        except Exception as fault:
-            self._guard.caught("discover", fault)
-
-    def _install(self, provider: Any, sdk: Any) -> None:
-        if not self._interception.active:
-            return
-        try:
-            self._seams.append(provider.intercept(sdk, self._interception, self._seam))
-            version = getattr(sdk, "__version__", "of an unknown version")
-            _logger.debug("Calls of the SDK %s %s are intercepted.", provider.SDK, version)
-        except Exception as fault:
-            self._guard.caught(f"intercept {provider.SDK}", fault)
-
-    def _mend(self) -> None:
-        """Put Arc back in front of the calls: on the worker's thread, in every second."""
-        if not (self._interception.active and self._seam.mend()):
-            return
-        if Arc._running is not self:  # shut down just now
-            self._seam.undo()
-        elif not self._mended:
-            self._mended = True
-            _logger.info(
-                "Another library put back methods of an SDK as it had found them, without Arc; "
-                "Arc is in front of them again."
-            )
 
     def register_pattern(
         self,
@@ -258,47 +221,21 @@ class Arc:
         That is the client itself where its calls are intercepted already, as they are unless
         something has replaced the SDK's methods; otherwise a copy which shares its connections.
         """
-        if not self._enabled:
-            return client
-        for seam in self._seams:
-            try:
-                protected = seam.wrap(client)
-            except Exception as fault:
-                self._guard.caught("wrap", fault)
-                continue
-            if protected is not None:
-                return protected
-        _logger.warning(
-            "Arc cannot protect a %s: it is not a client of an SDK that Arc knows. "
-            "It is used as it is.",
-            type(client).__name__,
-        )
-        return client
+        return self._sdks.wrap(client) if self._enabled else client
 
-    @contextmanager
     def session(
         self, name: str, *, application: Optional[str] = None, pipeline: Optional[str] = None
-    ) -> Iterator[None]:
+    ) -> ContextManager[None]:
         """Mark the calls made inside as belonging to one agent run.
 
         `application` and `pipeline` are names of yours for what the run is part of; sessions
         inside have them as well.
         """
-        token, marks = SESSION.set(name), marked(application=application, pipeline=pipeline)
-        try:
-            yield
-        finally:
-            MARKS.reset(marks)
-            SESSION.reset(token)
+        return runs.session(name, application=application, pipeline=pipeline)
 
-    @contextmanager
-    def handoff(self, giver: str, taker: str) -> Iterator[None]:
+    def handoff(self, giver: str, taker: str) -> ContextManager[None]:
         """Mark the calls made inside as those of the agent `taker`, who has it from `giver`."""
-        marks = marked(giver=giver, taker=taker)
-        try:
-            yield
-        finally:
-            MARKS.reset(marks)
+        return runs.handoff(giver, taker)
 
     def feedback(
         self,
@@ -343,7 +280,7 @@ class Arc:
                 return
             Arc._running = None
             self._interception.active = False
-            self._seam.undo()
+            self._sdks.undo()
             if self._enabled:
                 self._worker.flush(self.settings.shutdown_timeout)
                 self._worker.close(self.settings.shutdown_timeout)

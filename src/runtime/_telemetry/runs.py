@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import sys
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional
 
 from arc_protocol import semconv
 
@@ -19,6 +20,29 @@ def marked(**given: Any) -> contextvars.Token[Mapping[str, str]]:
     """Add to the marks of the current context; None leaves one as it is."""
     marks = {_ATTRIBUTES[name]: str(value) for name, value in given.items() if value is not None}
     return MARKS.set({**MARKS.get({}), **marks})
+
+
+@contextlib.contextmanager
+def session(
+    name: str, *, application: Optional[str] = None, pipeline: Optional[str] = None
+) -> Iterator[None]:
+    """Mark the calls made inside as belonging to one run, and to what that is part of."""
+    token, marks = SESSION.set(name), marked(application=application, pipeline=pipeline)
+    try:
+        yield
+    finally:
+        MARKS.reset(marks)
+        SESSION.reset(token)
+
+
+@contextlib.contextmanager
+def handoff(giver: str, taker: str) -> Iterator[None]:
+    """Mark the calls made inside as those of one agent, who has it from another."""
+    marks = marked(giver=giver, taker=taker)
+    try:
+        yield
+    finally:
+        MARKS.reset(marks)
 
 
 def attributes(context: contextvars.Context) -> Dict[str, Optional[str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.server.provider import Provider
+from telemetry.receiver import free_port
 
 _PROGRAM = """
 import logging, sys, threading, time, urllib.request
@@ -129,7 +130,7 @@ def application(
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": provider.url,
         "ARC_ENDPOINT": endpoint,
-        "ARC_METRICS_PORT": "9090",  # taken or not: the next free one
+        "ARC_METRICS_PORT": str(free_port()),
         "ARC_CACHE_DIR": str(folder / "cache"),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **{key: str(value) for key, value in environ.items()},

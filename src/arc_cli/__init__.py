@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
+import os
 import sys
 from typing import Optional, Sequence
 
+from arc_cli.parser import Parser
 from arc_protocol.version import __version__
 
 _COMMANDS = {
@@ -23,6 +24,7 @@ _COMMANDS = {
     "failures": ("arc_cli.failures", "show what fails, the most frequent first"),
     "calls": ("arc_cli.calls", "show finished calls"),
     "doctor": ("arc_cli.doctor", "look at everything that Arc needs, and say what to do"),
+    "completion": ("arc_cli.completion", "print what makes a shell complete arc's words"),
     "config": ("arc_cli.config", "show every setting, its value and where it comes from"),
 }
 """Commands by name: the module with `main(arguments)`, and what the command does."""
@@ -30,13 +32,15 @@ _COMMANDS = {
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command that the arguments name; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="arc", description="The reliability layer for LLM agents."
-    )
+    parser = Parser(prog="arc", description="The reliability layer for LLM agents.")
     parser.add_argument("--version", action="version", version=f"arc {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (_, meaning) in _COMMANDS.items():
         commands.add_parser(name, help=meaning, add_help=False)
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        from arc_cli.completion import complete
+
+        complete(parser, commands.choices, {name: each for name, (each, _) in _COMMANDS.items()})
     arguments = list(sys.argv[1:] if argv is None else argv)
     # what follows the command's name is the command's own affair
     command = parser.parse_args(arguments[:1]).command

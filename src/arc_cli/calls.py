@@ -11,6 +11,7 @@ from arc_cli import changes
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, cut, quoted_name, table, width
+from arc_cli.parser import Parser
 from arc_cli.periods import point
 from arc_protocol.patterns.built_in import BUILT_IN
 
@@ -28,20 +29,26 @@ _FILTERS = ("model", "service", "failed", "error_code", "signature", "pattern", 
 
 def main(argv: Sequence[str]) -> int:
     """Print calls."""
-    parser = argparse.ArgumentParser(
+    options = parser().parse_args(argv)
+    if options.span_id and options.trace:
+        options.complain("give either SPAN_ID or --trace")
+    if options.count < 1:
+        options.complain("-n must be at least 1")
+    return run("arc calls", lambda: _print(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(
         prog="arc calls", description=__doc__, parents=[connection_options(), filter_options()]
     )
-    parser.add_argument("span_id", nargs="?", metavar="SPAN_ID", help="show this call in full")
-    parser.add_argument("--trace", metavar="TRACE_ID", help="show the calls of a trace in full")
-    parser.add_argument("--since", type=point, help="from 30m, 2h or 1d ago on, or a time")
-    parser.add_argument("--until", type=point, help="before then")
-    parser.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
-    options = parser.parse_args(argv)
-    if options.span_id and options.trace:
-        parser.error("give either SPAN_ID or --trace")
-    if options.count < 1:
-        parser.error("-n must be at least 1")
-    return run("arc calls", lambda: _print(client(options), options))
+    made.add_argument("span_id", nargs="?", metavar="SPAN_ID", help="show this call in full")
+    made.add_argument("--trace", metavar="TRACE_ID", help="show the calls of a trace in full")
+    made.add_argument("--since", type=point, help="from 30m, 2h or 1d ago on, or a time")
+    made.add_argument("--until", type=point, help="before then")
+    made.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
+    made.set_defaults(complain=made.error)
+    return made
 
 
 def filter_options() -> argparse.ArgumentParser:

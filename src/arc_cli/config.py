@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import Any, Sequence
+from typing import Any, Dict, Sequence
 
+from arc_cli.layout import table
+from arc_cli.parser import Parser
 from runtime import _config
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the settings that a program started in this folder would have."""
-    parser = argparse.ArgumentParser(prog="arc config", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--markdown", action="store_true", help="print the table of the docs")
-    options = parser.parse_args(argv)
+    options = parser().parse_args(argv)
     if options.markdown:
         print(markdown())
         return 0
@@ -32,9 +30,20 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
-    for row in rows:
-        print(f"{row['name']:17} {row['value']!s:25} {row['source']}")
+    lines = [(row["name"], row["env"], _in_words(row["value"]), _origin(row)) for row in rows]
+    titles = ("SETTING", "ENVIRONMENT", "VALUE", "FROM")
+    print(*table(titles, lines, whole=("SETTING", "ENVIRONMENT")), sep="\n")
+    print("\nAn argument of Arc(...) goes before the environment, that before [tool.arc] in")
+    print("pyproject.toml, that before the default.")
     return 0
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc config", description=__doc__)
+    made.add_argument("--json", action="store_true", help="print JSON")
+    made.add_argument("--markdown", action="store_true", help="print the table of the docs")
+    return made
 
 
 def markdown() -> str:
@@ -44,6 +53,20 @@ def markdown() -> str:
         default = "none" if setting.default is None else f"`{_plain(setting.default)}`"
         lines.append(f"| `{setting.name}` | `{setting.env}` | {default} | {setting.meaning} |")
     return "\n".join(lines)
+
+
+def _origin(row: Dict[str, Any]) -> str:
+    """Return where a value comes from; its own variable is in the row already."""
+    return "environment" if row["source"] == row["env"] else str(row["source"])
+
+
+def _in_words(value: Any) -> str:
+    """Return a value for people."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) if value != "" else "(empty)"
 
 
 def _plain(value: Any) -> str:

@@ -62,8 +62,11 @@ class _NoRedirects(request.HTTPRedirectHandler):
 class CoreClient:
     """Asks one Core."""
 
-    def __init__(self, url: str, key: Optional[str], tls: TlsFiles) -> None:
+    def __init__(
+        self, url: str, key: Optional[str], tls: TlsFiles, *, timeout_s: float = _TIMEOUT_S
+    ) -> None:
         """Read the address; raises `CoreError` if it is none, or not fit for a key."""
+        self._timeout_s = timeout_s
         self.url, host, secure = _address(url)
         self._key = key
         if key and not (secure or _loopback(host)):
@@ -120,7 +123,7 @@ class CoreClient:
                     yield name, json.loads(line[len("data: ") :])
 
     def _json(self, method: str, path: str, body: Optional[Mapping[str, Any]]) -> Any:
-        with self._open(method, path, body, _TIMEOUT_S) as answer, self._explained():
+        with self._open(method, path, body, self._timeout_s) as answer, self._explained():
             raw = answer.read()
             return json.loads(raw) if raw else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import logging
@@ -14,6 +13,7 @@ from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
 from arc_cli import doctor_machine, doctor_program, doctor_receiver
 from arc_cli.doctor_finding import OK, PROBLEM, WARNING, Finding
+from arc_cli.parser import Parser
 from arc_protocol.version import __version__
 from runtime import _config
 
@@ -22,15 +22,20 @@ _INDENT = " " * 26
 
 def main(argv: Sequence[str]) -> int:
     """Print what was found; return 1 if something does not work as it is set."""
-    parser = argparse.ArgumentParser(prog="arc doctor", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    options = parser.parse_args(argv)
+    options = parser().parse_args(argv)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it logs is in our sentences
     try:
         findings = _print(_findings(), as_json=options.json)
     except KeyboardInterrupt:
         return 130
     return int(any(each.level == PROBLEM for each in findings))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc doctor", description=__doc__)
+    made.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return made
 
 
 def _findings() -> Iterator[Finding]:

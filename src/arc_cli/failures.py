@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient
 from arc_cli.layout import clean, clock, cut, percent, quoted_name, table, width
+from arc_cli.parser import Parser
 from arc_cli.periods import point
 
 _FILTERS = ("model", "service", "kind", "signature")
@@ -16,24 +17,28 @@ _FILTERS = ("model", "service", "kind", "signature")
 
 def main(argv: Sequence[str]) -> int:
     """Print groups of failures."""
-    parser = argparse.ArgumentParser(
-        prog="arc failures", description=__doc__, parents=[connection_options()]
-    )
-    parser.add_argument(
+    options = parser().parse_args(argv)
+    if options.count < 1:
+        options.complain("-n must be at least 1")
+    return run("arc failures", lambda: _print(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc failures", description=__doc__, parents=[connection_options()])
+    made.add_argument(
         "--since", type=point, help="from 30m, 2h or 1d ago on, or a time (default: 1d)"
     )
-    parser.add_argument("--until", type=point, help="before then")
-    parser.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
-    parser.add_argument("--model", help="calls that asked for this model")
-    parser.add_argument(
+    made.add_argument("--until", type=point, help="before then")
+    made.add_argument("-n", type=int, default=20, dest="count", help="how many (default: 20)")
+    made.add_argument("--model", help="calls that asked for this model")
+    made.add_argument(
         "--application", "--service", dest="service", metavar="NAME", help="calls of this one"
     )
-    parser.add_argument("--kind", help="such as invalid_request, rate_limit or truncated")
-    parser.add_argument("--signature", help="the one with this signature")
-    options = parser.parse_args(argv)
-    if options.count < 1:
-        parser.error("-n must be at least 1")
-    return run("arc failures", lambda: _print(client(options), options))
+    made.add_argument("--kind", help="such as invalid_request, rate_limit or truncated")
+    made.add_argument("--signature", help="the one with this signature")
+    made.set_defaults(complain=made.error)
+    return made
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from arc_cli import signing_key
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
+from arc_cli.parser import Parser
 
 if TYPE_CHECKING:
     from arc_core.registry.keys import Key
@@ -23,20 +24,21 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Make, list or revoke keys."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    made = parser()
+    options = made.parse_args(argv)
     if options.action is None:
-        parser.print_help()
+        made.print_help()
         return 2
     if (options.data or options.registry) and not options.local:
-        parser.error("--data and --registry go with --local")
+        made.error("--data and --registry go with --local")
     return run(f"arc keys {options.verb}", lambda: options.action(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="arc keys", description=__doc__)
-    parser.set_defaults(action=None)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc keys", description=__doc__)
+    made.set_defaults(action=None)
+    verbs = made.add_subparsers(dest="verb", metavar="VERB")
     common = connection_options()
     common.add_argument(
         "--local",
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     signing = verbs.add_parser("signing-key", help="make the key with which Core signs patterns")
     signing.add_argument("file", metavar="FILE", help="where to; must not exist")
     signing.set_defaults(action=_signing_key, data=None, registry=None, local=False)
-    return parser
+    return made
 
 
 def _signing_key(options: argparse.Namespace) -> int:

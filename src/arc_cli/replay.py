@@ -7,9 +7,10 @@ import json
 import os
 from typing import Any, Dict, Sequence
 
-from arc_cli.command import client, connection_options, run
+from arc_cli.command import client, connection_options, pattern_names, run
 from arc_cli.core_client import CoreClient, CoreError
 from arc_cli.layout import clean, clock, cut, table, width
+from arc_cli.parser import Parser, completed_by
 from arc_cli.patterns import documents, reach
 from arc_cli.periods import point
 from arc_cli.progress import progress_bar
@@ -17,17 +18,21 @@ from arc_cli.progress import progress_bar
 
 def main(argv: Sequence[str]) -> int:
     """Print what a pattern of the registry, or of a file, would have done."""
-    parser = argparse.ArgumentParser(
-        prog="arc replay", description=__doc__, parents=[connection_options()]
-    )
-    parser.add_argument(
+    options = parser().parse_args(argv)
+    return run("arc replay", lambda: _print(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc replay", description=__doc__, parents=[connection_options()])
+    subject = made.add_argument(
         "pattern", metavar="PATTERN", help="name of a pattern, a file with one, or - for stdin"
     )
-    parser.add_argument(
+    completed_by(subject, pattern_names)
+    made.add_argument(
         "--since", type=point, help="from 30m, 2h or 7d ago on, or a time (default: 7d)"
     )
-    options = parser.parse_args(argv)
-    return run("arc replay", lambda: _print(client(options), options))
+    return made
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:

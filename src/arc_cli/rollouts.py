@@ -7,28 +7,35 @@ import json
 import textwrap
 from typing import Any, Dict, List, Optional, Sequence
 
-from arc_cli.command import client, connection_options, run
+from arc_cli.command import client, connection_options, pattern_names, run
 from arc_cli.core_client import CoreClient, quoted
 from arc_cli.layout import amount, clean, clock, cut, percent, table, width
+from arc_cli.parser import Parser, completed_by
 from arc_cli.states import STATES
 
 
 def main(argv: Sequence[str]) -> int:
     """Print all trials, or one of them."""
-    parser = argparse.ArgumentParser(prog="arc rollouts", description=__doc__)
+    arguments = list(argv)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["list", *arguments]
+    options = parser().parse_args(arguments)
+    action = _show if options.verb == "show" else _list
+    return run("arc rollouts", lambda: action(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc rollouts", description=__doc__)
     common = connection_options()
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    verbs = made.add_subparsers(dest="verb", metavar="VERB")
     listing = verbs.add_parser("list", help="list trials; the default", parents=[common])
     showing = verbs.add_parser("show", help="show one trial with its numbers", parents=[common])
     listing.add_argument("--state", choices=STATES, metavar="STATE", help=", ".join(STATES))
     listing.add_argument("--waiting", action="store_true", help="those that wait for approval")
-    showing.add_argument("name", metavar="NAME", help="name of the pattern")
-    arguments = list(argv)
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        arguments = ["list", *arguments]
-    options = parser.parse_args(arguments)
-    action = _show if options.verb == "show" else _list
-    return run("arc rollouts", lambda: action(client(options), options))
+    named = showing.add_argument("name", metavar="NAME", help="name of the pattern")
+    completed_by(named, pattern_names)
+    return made
 
 
 def _list(core: CoreClient, options: argparse.Namespace) -> int:

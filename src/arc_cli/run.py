@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Dict, Mapping, Sequence
 
+from arc_cli.parser import Parser
 from runtime import _config, providers
 
 SITE = Path(__file__).parent / "run_site"
@@ -41,6 +42,16 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.flush()
         os.execve(sys.executable, command, environment)
     return subprocess.call(command, env=environment)
+
+
+def parser() -> Parser:
+    """Return what a shell may offer; all that follows the program is its own affair."""
+    made = Parser(prog="arc run")
+    made.add_argument("-m", metavar="MODULE", dest="module")
+    made.add_argument("-c", metavar="CODE", dest="code")
+    made.add_argument("program", nargs="?")
+    made.add_argument("arguments", nargs="...")
+    return made
 
 
 def _complaint(argv: Sequence[str]) -> str:

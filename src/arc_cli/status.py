@@ -12,6 +12,7 @@ from typing import Any, Iterator, List, Mapping, Sequence
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient
 from arc_cli.layout import clean, clock, moment, percent, size, span, table, width
+from arc_cli.parser import Parser
 
 _MINUTES = 5
 _OUT_OF_FORCE = ("disabled", "refused")
@@ -27,14 +28,17 @@ Runtime = Mapping[str, Any]
 
 def main(argv: Sequence[str]) -> int:
     """Print the state of Core, of the calls and of the Runtimes."""
-    parser = argparse.ArgumentParser(
-        prog="arc status", description=__doc__, parents=[connection_options()]
-    )
-    parser.add_argument(
+    options = parser().parse_args(argv)
+    return run("arc status", lambda: _print(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(prog="arc status", description=__doc__, parents=[connection_options()])
+    made.add_argument(
         "--all", action="store_true", help="list all Runtimes, those that are gone since a day too"
     )
-    options = parser.parse_args(argv)
-    return run("arc status", lambda: _print(client(options), options))
+    return made
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:

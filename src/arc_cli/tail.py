@@ -12,20 +12,27 @@ from arc_cli.calls import filter_options, filters, fix, result, tokens
 from arc_cli.command import client, connection_options, run
 from arc_cli.core_client import CoreClient, CoreError
 from arc_cli.layout import clean, clock, cut, width
+from arc_cli.parser import Parser
 
 _RETRY_S = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
     """Print calls until interrupted."""
-    parser = argparse.ArgumentParser(
+    options = parser().parse_args(argv)
+    if options.count is not None and options.count < 1:
+        options.complain("-n must be at least 1")
+    return run("arc tail", lambda: _print(client(options), options))
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    made = Parser(
         prog="arc tail", description=__doc__, parents=[connection_options(), filter_options()]
     )
-    parser.add_argument("-n", type=int, dest="count", help="end after so many calls")
-    options = parser.parse_args(argv)
-    if options.count is not None and options.count < 1:
-        parser.error("-n must be at least 1")
-    return run("arc tail", lambda: _print(client(options), options))
+    made.add_argument("-n", type=int, dest="count", help="end after so many calls")
+    made.set_defaults(complain=made.error)
+    return made
 
 
 def _print(core: CoreClient, options: argparse.Namespace) -> int:

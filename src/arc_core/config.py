@@ -189,7 +189,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> Settings:
 
     Raises `SettingError` that names all that cannot be used.
     """
-    given = vars(_parser().parse_args(arguments))
+    given = vars(parser().parse_args(arguments))
     values: dict[str, Any] = {}
     problems: list[str] = []
     for setting in SETTINGS:
@@ -227,18 +227,19 @@ def _contradictions(settings: Settings) -> list[str]:
     return problems
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what `arc core` takes."""
+    made = argparse.ArgumentParser(
         prog="arc core",
         description="Collects telemetry, keeps the patterns and pushes them.",
         epilog="`arc core move` takes calls, patterns and keys from the folder to servers.",
     )
     for setting in SETTINGS:
         default = "" if setting.default is None else f" (default: {setting.default})"
-        parser.add_argument(
+        made.add_argument(
             setting.option,
             dest=setting.name,
             metavar=setting.name.upper(),
             help=f"{setting.meaning}{default} [{setting.env}]",
         )
-    return parser
+    return made

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import TYPE_CHECKING, Optional, Sequence
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -10,3 +13,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     from arc_simulator.command import main as run
 
     return run(argv)
+
+
+def parser() -> ArgumentParser:
+    """Return what the command line takes."""
+    from arc_simulator.command import parser as made
+
+    return made()

@@ -27,7 +27,7 @@ DEFAULT_PORT = 8089
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; return the exit code."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     if options.list_rules:
         sys.stdout.writelines(f"{case.id}\n    {case.summary}\n" for case in cases().values())
         return 0
@@ -42,18 +42,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="arc simulate", description=__doc__)
-    add = parser.add_argument
+def parser() -> argparse.ArgumentParser:
+    """Return what the command takes."""
+    made = argparse.ArgumentParser(
+        prog="arc simulate",
+        description="Serve an API like OpenAI's that needs no key, and fails by rules as the real "
+        "ones do. Without rules every call succeeds.",
+        epilog="Point an SDK at it: OPENAI_BASE_URL=http://127.0.0.1:8089/v1 OPENAI_API_KEY=any",
+    )
+    add = made.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=DEFAULT_PORT, help="0: any free one (default: %(default)s)")
-    add("--rules", action="append", default=[], metavar="catalogue|FILE", help="rules to follow")
-    add("--rule", action="append", default=[], metavar="ID", help="one rule of the catalogue")
-    add("--latency-ms", type=float, default=0.0, help="time before each answer")
-    add("--seed", type=int, default=0, help="of the chance with which rules fire")
-    add("--ready-file", type=Path, metavar="FILE", help="write the URL here once it is served")
-    add("--list-rules", action="store_true", help="list the rules of the catalogue and stop")
-    return parser
+    add(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="catalogue|FILE",
+        help="fail by all rules of the built-in catalogue, or by those of a YAML file",
+    )
+    add(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="fail by one rule of the catalogue; may be repeated",
+    )
+    add("--list-rules", action="store_true", help="list the rules of the catalogue, and end")
+    add(
+        "--latency-ms",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="wait so long before each answer (default: 0)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="NUMBER",
+        help="where a rule fails some calls by chance: the same number, the same calls",
+    )
+    add("--ready-file", type=Path, metavar="FILE", help="write the URL to FILE once it is served")
+    return made
 
 
 def _rules(sources: Sequence[str], names: Sequence[str]) -> list[Rule]:

@@ -107,7 +107,7 @@ def test_simulator_options_are_all_in_their_table() -> None:
     """The options, and the defaults that are named."""
     text = page("simulator.md")
     documented = {option.split()[0] for row in rows(text, "option") for option in quoted(row[0])}
-    parser = command._parser()
+    parser = command.parser()
     existing = {option for action in parser._actions for option in action.option_strings}
     assert documented == existing - {"-h", "--help"}
     assert f"`{parser.get_default('host')}` and `{parser.get_default('port')}`" in text

@@ -4,7 +4,6 @@ Everything runs on this machine and ends by itself."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from arc_cli.core_client import CoreError
 from arc_cli.demo import fleet, interrupts, loop, loop_summary, side_by_side, summary
 from arc_cli.demo.children import DemoError, Place
 from arc_cli.demo.terminal import Claims, say
+from arc_cli.parser import Parser
 
 for _name in ("chdb", "openai", "uvicorn"):
     if importlib.util.find_spec(_name) is None:  # told here, not by a process that ends at once
@@ -25,7 +25,7 @@ for _name in ("chdb", "openai", "uvicorn"):
 
 def main(argv: Sequence[str]) -> int:
     """Run the demo; return 1 when something that it claims did not happen, 130 after Ctrl-C."""
-    argparse.ArgumentParser(prog="arc demo", description=__doc__).parse_args(argv)
+    parser().parse_args(argv)
     began = time.monotonic()
     claims = Claims()
     try:
@@ -56,6 +56,11 @@ def main(argv: Sequence[str]) -> int:
         )
     say(f"That took {time.monotonic() - began:.0f} s.")
     return code
+
+
+def parser() -> Parser:
+    """Return what the command takes."""
+    return Parser(prog="arc demo", description=__doc__)
 
 
 def _room(folder: Path, name: str, ends: ExitStack) -> Place:

@@ -7,9 +7,10 @@ import json
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
-from arc_cli.command import client, connection_options, run
+from arc_cli.command import client, connection_options, pattern_names, run
 from arc_cli.core_client import CoreClient, CoreError, quoted
 from arc_cli.layout import clean, clock, table
+from arc_cli.parser import Parser, completed_by
 from arc_cli.patterns import documents, evidence, in_force, reach, stop
 from arc_cli.periods import point
 from arc_cli.states import STATES
@@ -20,18 +21,19 @@ _ALIASES = {"roll-back": ("rollback",)}
 
 def main(argv: Sequence[str]) -> int:
     """Do one of the things that can be done with patterns."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    made = parser()
+    options = made.parse_args(argv)
     if options.action is None:
-        parser.print_help()
+        made.print_help()
         return 2
     return run(f"arc patterns {options.verb}", lambda: options.action(client(options), options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="arc patterns", description=__doc__)
-    parser.set_defaults(action=None)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+def parser() -> Parser:
+    """Return what the command takes."""
+    root = Parser(prog="arc patterns", description=__doc__)
+    root.set_defaults(action=None)
+    verbs = root.add_subparsers(dest="verb", metavar="VERB")
     common = connection_options()
 
     def add(
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         ("show", _show, "show a pattern"),
         ("history", _history, "show every step in the life of a pattern"),
     ):
-        add(verb, action, meaning).add_argument("name", metavar="NAME")
+        _named(add(verb, action, meaning))
     _add_options(add("add", _add, "add a pattern, or a new revision of the one of that name"))
     importing = add("import", _import, "add the patterns of files, all or none")
     importing.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads stdin")
@@ -62,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     pausing = add("pause", _pause, "take a pattern out of force for the time being")
     resuming = add("resume", _resume, "put a paused pattern where it was, a retired one in force")
     for each in (pausing, resuming):
-        each.add_argument("name", nargs="?", metavar="NAME")
+        _named(each, nargs="?")
         each.add_argument("--yes", action="store_true", help="with --all: do not ask")
         _reasoned(each)
     pausing.add_argument(
@@ -77,9 +79,13 @@ def _parser() -> argparse.ArgumentParser:
         ("roll-back", _roll_back, "put the revision that was in force before in force again"),
     ):
         moving = add(verb, action, meaning, aliases=_ALIASES.get(verb, ()))
-        moving.add_argument("name", metavar="NAME")
+        _named(moving)
         _reasoned(moving)
-    return parser
+    return root
+
+
+def _named(parser: argparse.ArgumentParser, **more: Any) -> None:
+    completed_by(parser.add_argument("name", metavar="NAME", **more), pattern_names)
 
 
 def _reasoned(parser: argparse.ArgumentParser) -> None:

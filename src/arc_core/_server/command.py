@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from arc_core._server import ports, tls
 from arc_core.config import SettingError, Settings, read
+from arc_core.config import parser as parser
 from arc_protocol.errors import ArcError
 
 if TYPE_CHECKING:

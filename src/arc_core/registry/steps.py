@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
@@ -37,8 +38,13 @@ def find(connection: Connection, project: str, name: str) -> PatternRecord:
             f"place; `arc patterns pause {name}` stops it in all Runtimes."
         )
     if found is None:
+        names = select(_pattern.c.name).where(_pattern.c.project == project)
+        known = [*connection.execute(names).scalars(), *BUILT_IN]
+        near = get_close_matches(name, known, n=1)
         raise UnknownPatternError(
-            f'Project "{project}" has no pattern "{name}"; `arc patterns list` shows what it has.'
+            f'Project "{project}" has no pattern "{name}"; '
+            + (f'did you mean "{near[0]}"? ' if near else "")
+            + "`arc patterns list` shows what it has."
         )
     return found
 

@@ -14,6 +14,7 @@ from arc_core.registry.lifecycle import State
 from arc_core.registry.runtimes import Verdict
 from arc_core.rollout.progress import Progress
 from arc_core.rollout.progress_json import to_json
+from cli.test_parser import offered
 from cli.with_core.conftest import Arc
 from core.web.served import Served
 
@@ -82,6 +83,13 @@ def test_patterns_are_listed(core: Served, arc: Arc) -> None:
     assert ".." in lines[1]
     (paused,) = arc("patterns", "list", "--state", "paused", "--json").json
     assert paused["name"] == "hot"
+
+
+def test_names_of_patterns_are_offered_to_a_shell(core: Served, tmp_path: Path) -> None:
+    core.ask("/api/v1/patterns", {"document": document("hotter")})
+    assert offered("arc patterns pause hot", tmp_path) == {"hotter"}
+    assert offered("arc rollouts show gpt", tmp_path) == {BUILT_IN}
+    assert offered("arc patterns show x --url http://127.0.0.1:1 h", tmp_path) == set()
 
 
 def test_a_life_is_lived_and_told(core: Served, arc: Arc) -> None:
@@ -293,6 +301,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(
         (("add",), "Give either a file, or --name, --pattern and --fix."),
         (("add", "-", "--name", "x"), "Give either a file"),
         (("show", "nobody"), 'no pattern "nobody"'),
+        (("pause", "gpt-4.1-high-temprature"), f'did you mean "{BUILT_IN}"?'),
         (("roll-back", "nobody"), 'no pattern "nobody"'),
         (("approve", "nobody"), 'no pattern "nobody"'),
         (("export", "--output", "/no/such/folder/x"), "cannot be written"),

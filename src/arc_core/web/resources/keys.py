@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from arc_core.access import DEFAULT_PROJECT
@@ -57,10 +58,13 @@ def _create(context: Context, ask: Ask) -> Any:
 
 
 def _revoke(context: Context, ask: Ask) -> Any:
-    visible = any(key.id == ask["id"] for key in _visible(context, ask))
-    if not (visible and context.registry.revoke_key(ask["id"])):
+    valid = [key.id for key in _visible(context, ask) if key.revoked_at is None]
+    if not (ask["id"] in valid and context.registry.revoke_key(ask["id"])):
+        near = get_close_matches(ask["id"], valid, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise ProblemError(
-            404, f"There is no valid key with the id {ask['id']}; `arc keys list` shows the ids."
+            404,
+            f"There is no valid key with the id {ask['id']}; {meant}`arc keys list` shows the ids.",
         )
 
 

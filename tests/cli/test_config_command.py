@@ -15,6 +15,7 @@ def test_each_setting_is_shown_with_its_variable_its_value_in_words_and_its_orig
 ) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.arc]\nmode = "observe"\n')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # which would shorten what is long
     monkeypatch.setenv("ARC_HEAL", "1")
     monkeypatch.setenv("ARC_ENDPOINT", "")
     monkeypatch.setenv("ARC_API_KEY", "arc_secret")

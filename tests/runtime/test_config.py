@@ -92,6 +92,7 @@ def test_policy_of_paths_from_each_source(
     assert _config.read({}, {"ARC_POLICY": json.dumps(given)}, tmp_path.parent).policy == text
     assert _config.read({}, {}, tmp_path).policy == text
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # which would shorten what is long
     assert config.main([]) == 0
     assert text in capsys.readouterr().out
 

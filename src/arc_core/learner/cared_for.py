@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from arc_core.learner.recorded import examples, operation
+from arc_core.learning.recorded import examples, operation
 from arc_core.model.calls import FIXED
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord

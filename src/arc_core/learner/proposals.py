@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 from arc_core.detection.failures import Failed, kind_of
 from arc_core.learner import cared_for, rivals
-from arc_core.learner.recorded import examples, operation
 from arc_core.learner.trials import Trials
 from arc_core.learning import Candidate, Example, learn_by_server
+from arc_core.learning.recorded import examples, operation
 from arc_core.model.calls import FIXED
 from arc_core.registry.records import PatternRecord
 from arc_core.registry.registry import Registry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +10,14 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+from arc_core.learning import recorded
 from arc_core.learning.examples import Example
 from arc_core.learning.trial import Trial, trial, tries
-from arc_core.model.operations import called, stored
+from arc_core.model.operations import stored
 from arc_core.storage import CallQuery, CallStore, Row
 from arc_core.storage.call_store import MAX_CALLS
 from arc_protocol.patterns import Origin, Pattern
 from arc_protocol.patterns.explanation import plain
-from arc_protocol.recording import restore
 
 _EXAMPLES = 5
 """Calls that are shown before and after the fix, each of another application or model."""
@@ -176,13 +175,13 @@ def _changes(before: Any, after: Any) -> list[dict[str, Any]]:
 
 def _kind(row: Row) -> tuple[str, str]:
     """Return the provider of a call or a group of them, and the word of patterns for what it is."""
-    return row["provider"], called(row["operation"], row["api"])
+    return row["provider"], recorded.operation(row)
 
 
 def _may_concern(pattern: Pattern, group: Row) -> bool:
     """Tell whether some of the calls of a group may be meant; it may have those of several APIs."""
-    recorded = None if pattern.operation is None else stored(pattern.operation)[0]
-    return pattern.provider in (None, group["provider"]) and recorded in (None, group["operation"])
+    kept_as = None if pattern.operation is None else stored(pattern.operation)[0]
+    return pattern.provider in (None, group["provider"]) and kept_as in (None, group["operation"])
 
 
 def _concerns(pattern: Pattern, row: Row) -> bool:
@@ -192,8 +191,4 @@ def _concerns(pattern: Pattern, row: Row) -> bool:
 
 def _examples(pattern: Pattern, rows: Iterable[Row]) -> list[Example]:
     """Return the calls that a pattern is about."""
-    return [
-        Example(restore(json.loads(row["request"])), row["service"], server=row["server"])
-        for row in rows
-        if pattern.concerns(*_kind(row), row["server"])
-    ]
+    return recorded.examples(row for row in rows if pattern.concerns(*_kind(row), row["server"]))

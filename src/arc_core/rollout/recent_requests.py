@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from arc_core.learning.recorded import request
 from arc_core.storage.call_store import Row
-from arc_protocol.recording import restore
 
 Requests = Sequence[Mapping[str, Any]]
 
@@ -57,7 +56,7 @@ class RecentRequests:
         at, found = self._kept.pop(which, (None, ()))
         if at is None or not at <= now < at + _KEPT_FOR:
             rows = ask(*which, now - _PERIOD, _EXAMPLES)
-            at, found = now, [restore(json.loads(row["request"])) for row in rows]
+            at, found = now, [request(row) for row in rows]
         self._kept[which] = at, found
         if len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]

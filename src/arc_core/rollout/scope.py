@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Protocol
 
 from arc_core.learning.narrowing import narrowed as narrowed_by
+from arc_core.learning.recorded import request
 from arc_core.registry.errors import IllegalMoveError
 from arc_core.registry.lifecycle import State
 from arc_core.registry.records import PatternRecord
@@ -16,7 +16,6 @@ from arc_core.rollout.progress import TARGET, Progress
 from arc_core.rollout.room import LEARNER
 from arc_core.storage.call_store import MAX_CALLS, Row
 from arc_protocol.patterns.allocation import CALL
-from arc_protocol.recording import restore
 
 _logger = logging.getLogger("arc.core.rollout")
 
@@ -64,9 +63,9 @@ class Scope:
         failing, healthy = [], []
         for row in self._calls.left_alone(record.project, trial, MAX_CALLS):
             if row["failure_signature"] == progress.signature:
-                failing.append(restore(json.loads(row["request"])))
+                failing.append(request(row))
             elif not (row["failed"] or row["failure_signature"]):
-                healthy.append(restore(json.loads(row["request"])))
+                healthy.append(request(row))
         condition = narrowed_by(record.document["pattern"], failing, healthy)
         if condition is None:
             return None

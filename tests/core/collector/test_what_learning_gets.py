@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from arc_core.learner.recorded import examples
+from arc_core.learning.recorded import examples
 from arc_core.storage import CallStore
 from core.collector.running import Collector
 from runtime import Arc

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
-from arc_core.learning import Example
+from arc_core.learning.examples import Example
 from arc_core.model.calls import HEALED
 from arc_core.model.operations import called
 from arc_core.storage import Row
@@ -16,6 +17,11 @@ from arc_protocol.recording import restore
 def examples(rows: Iterable[Row]) -> list[Example]:
     """Return what the rows of `CallStore.failing` and `healthy` record."""
     return [_example(row) for row in rows]
+
+
+def request(row: Row) -> Any:
+    """Return what was asked for, as far as it was recorded."""
+    return restore(json.loads(row["request"]))
 
 
 def operation(row: Row) -> str:
@@ -33,4 +39,4 @@ def _example(row: Row) -> Example:
             row["error_type"] or None,
             row["error_message"],
         )
-    return Example(restore(json.loads(row["request"])), row["service"], error, row["server"])
+    return Example(request(row), row["service"], error, row["server"])

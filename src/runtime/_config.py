@@ -191,6 +191,8 @@ SETTINGS: Tuple[Setting, ...] = (
     ),
 )
 
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
 
 class Settings:
     """The settings in force, each an attribute named as in the table, and where each is from."""
@@ -259,7 +261,7 @@ def _follow_opentelemetry(
     if sources["headers"] == "default" and headers[0] is not None:
         taken.append(("headers", headers[0], headers[1]))
     for name, given, source in taken:
-        [setting] = [each for each in SETTINGS if each.name == name]
+        setting = BY_NAME[name]
         try:
             values[name], sources[name] = setting.parse(given), source
         except SettingError as problem:
@@ -287,7 +289,7 @@ def _warn_of_unknown(file: Mapping[str, Any], where: str) -> None:
     for key in file:
         if key in known:
             continue
-        if any(setting.name == key for setting in SETTINGS):
+        if key in BY_NAME:
             _logger.warning("%s: %s is a secret; give it as an environment variable.", where, key)
             continue
         import difflib  # a fifth of a megabyte that right settings do not need

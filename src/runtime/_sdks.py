@@ -37,7 +37,7 @@ class Sdks:
             self._guard.caught("discover", fault)
 
     def _install(self, provider: Any, sdk: Any) -> None:
-        if self._interception is None or not self._interception.active:
+        if not self._is_active():
             return
         try:
             self._seams.append(provider.intercept(sdk, self._interception, self._seam))

@@ -42,7 +42,6 @@ BAD: Dict[str, Any] = {
     "policy": ["some", '{"temperature": "some"}', '{"*": {"low": 1}}'],
     "shutdown_timeout": ["soon", "-1", "nan", "inf", "1e10", ""],
 }
-BY_NAME = {setting.name: setting for setting in _config.SETTINGS}
 
 
 def file(folder: Path, text: str) -> None:
@@ -57,7 +56,7 @@ def toml(value: Any) -> str:
 def test_order_of_sources(name: str, tmp_path: Path) -> None:
     """Argument before environment before file before default, and each says where it is from."""
     argument, env, in_file, default = SAMPLES[name]
-    setting = BY_NAME[name]
+    setting = _config.BY_NAME[name]
     environ = {setting.env: env}
     file(tmp_path, f"[tool.arc]\n{name} = {toml(in_file)}\n")
     first = _config.read({name: argument}, environ, tmp_path)
@@ -102,7 +101,7 @@ def test_bad_value_is_one_sentence_and_the_default(
     name: str, value: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """It names the variable, the value, what would be right, and what is used."""
-    setting = BY_NAME[name]
+    setting = _config.BY_NAME[name]
     with caplog.at_level(logging.WARNING, logger="arc"):
         settings = _config.read({}, {setting.env: value}, tmp_path)
     assert settings.values[name] == setting.default
@@ -132,7 +131,7 @@ def test_argument_of_another_type_never_raises(
     """A wrong argument in the application's code is a sentence in its log as well."""
     with caplog.at_level(logging.WARNING, logger="arc"):
         settings = _config.read({name: value}, {}, tmp_path)
-    assert settings.values[name] == BY_NAME[name].default
+    assert settings.values[name] == _config.BY_NAME[name].default
     assert len(caplog.messages) == 1
 
 

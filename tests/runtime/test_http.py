@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Tuple
 
 import openai
 import pytest
@@ -107,16 +107,22 @@ def test_an_endpoint_may_change_from_one_protocol_to_the_other(
     assert (len(receiver.spans), len(web.spans)) == (2, 1)
 
 
+def served(folder: Path, name: str) -> Tuple[Any, Path, ssl.SSLContext]:
+    """Return an authority, its file, and what a server of that name does TLS with."""
+    trustme = pytest.importorskip("trustme")
+    authority, ca = trustme.CA(), folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    return authority, ca, context
+
+
 @pytest.mark.parametrize("clients", [False, True])
 def test_https_with_the_files_of_the_settings(
     clients: bool, start: Callable[..., Arc], client: openai.OpenAI, tmp_path: Path
 ) -> None:
     """The authority, and the client's certificate where the receiver wants one."""
-    trustme = pytest.importorskip("trustme")
-    authority, ca = trustme.CA(), tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
+    authority, ca, context = served(tmp_path, "localhost")
     settings = {"tls_ca": str(ca)}
     if clients:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -140,11 +146,7 @@ def test_https_goes_through_a_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The proxy opens a tunnel, and sees neither key nor calls."""
-    trustme = pytest.importorskip("trustme")
-    authority, ca = trustme.CA(), tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("core.example.com").configure_cert(context)
+    _, ca, context = served(tmp_path, "core.example.com")
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
     with HttpReceiver(tls=context) as web, Tunnel(web.port) as tunnel:
         monkeypatch.setenv("https_proxy", tunnel.url)

@@ -12,8 +12,8 @@ import pytest
 from runtime import _endpoint
 from runtime._telemetry.http_connection import proxy_of
 from telemetry.exporting import spans
-from telemetry.http_receiver import PROTOBUF, HttpReceiver, answer, hang_up, partial
-from telemetry.receiver import Receiver, free_port, rpc_status
+from telemetry.http_receiver import PROTOBUF, HttpReceiver, answer, hang_up
+from telemetry.receiver import Receiver, rpc_status
 from waiting import wait_until
 
 
@@ -55,21 +55,6 @@ def test_batches_for_elsewhere_are_compressed(export_to: Any, receiver: HttpRece
     assert int(large.headers["content-length"]) < 4096
     assert len(receiver.spans) == 501
     assert {request.target for request in receiver.requests} == {"/api/otel/v1/traces"}
-
-
-def test_partial_success_is_counted_and_not_sent_again(
-    export_to: Any, receiver: HttpReceiver, drops: Dict[str, int], caplog: Any
-) -> None:
-    """Rejected spans are lost for good, said once."""
-    receiver.script(partial(2, "too old"), partial(2, "too old"))
-    exporter = export_to(receiver.endpoint)
-    for _ in range(2):
-        spans(exporter, 3)
-        assert exporter.drain(10)
-    assert drops == {"rejected": 4}
-    assert exporter.sent == 2
-    assert len(receiver.requests) == 2
-    assert caplog.text.count("too old") == 1
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -170,41 +155,6 @@ def test_a_connection_that_was_closed_in_between_is_no_failure(
     assert exporter.sent == 2
     assert len({request.connection for request in receiver.requests}) == 2
     assert caplog.records == []
-
-
-def test_absent_receiver_bounds_memory_and_resumes(
-    export_to: Any, drops: Dict[str, int], caplog: Any
-) -> None:
-    """The oldest give way while nobody listens; the rest is delivered once somebody does."""
-    port = free_port()
-    exporter = export_to(f"http://localhost:{port}", buffer_limit=100_000)
-    with caplog.at_level(logging.INFO, logger="arc"):
-        for _ in range(3):
-            spans(exporter, 2_000, size=100)
-            exporter.drain(0.5)
-        assert exporter.state == "unreachable"
-        assert drops["buffer_full"] > 0
-        left = exporter.waiting
-        assert left * 100 <= 200_000
-        with HttpReceiver(port=port) as receiver:
-            assert exporter.drain(10)
-            assert len(receiver.spans) == left
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert "nobody listens there" in caplog.text
-
-
-def test_hanging_receiver_never_blocks_pump(export_to: Any, receiver: HttpReceiver) -> None:
-    """`pump` returns while a request is under way; suspending ends it and keeps what it had."""
-    receiver.script(receiver.hang)
-    exporter = export_to(receiver.endpoint)
-    spans(exporter, 4)
-    exporter.pump()
-    receiver.wait_for_requests(1)
-    exporter.pump()
-    assert exporter.waiting == 4
-    exporter.suspend()
-    assert exporter.waiting == 4
-    assert exporter.drain(10)
 
 
 def test_a_request_that_takes_too_long_is_ended(

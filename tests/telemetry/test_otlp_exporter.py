@@ -15,8 +15,6 @@ from telemetry.receiver import (
     Gate,
     Receiver,
     free_port,
-    hang,
-    partial,
     status,
 )
 
@@ -43,21 +41,6 @@ def test_large_spans_split_a_batch_by_bytes(export_to: Any, receiver: Receiver) 
     assert exporter.drain(20)
     assert len(receiver.spans) == 6
     assert all(request.message.ByteSize() < 4 * 1024 * 1024 for request in receiver.requests)
-
-
-def test_partial_success_is_counted_and_not_sent_again(
-    export_to: Any, receiver: Receiver, drops: Dict[str, int], caplog: Any
-) -> None:
-    """Rejected spans are lost for good, said once."""
-    receiver.answer = partial(2, "too old")
-    exporter = export_to(receiver.endpoint)
-    for _ in range(2):
-        spans(exporter, 3)
-        assert exporter.drain(10)
-    assert drops == {"rejected": 4}
-    assert exporter.sent == 2
-    assert len(receiver.requests) == 2
-    assert caplog.text.count("too old") == 1
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "ABORTED", "DATA_LOSS"])
@@ -162,39 +145,6 @@ def test_a_refusal_is_told_as_one_sentence(export_to: Any, receiver: Receiver, c
         spans(exporter, 1)
         exporter.drain(10)
     assert "it answered PERMISSION_DENIED: The key is revoked. Calls stay" in caplog.text
-
-
-def test_absent_receiver_bounds_memory_and_resumes(
-    export_to: Any, drops: Dict[str, int], caplog: Any
-) -> None:
-    """The oldest give way while nobody listens; the rest is delivered once somebody does."""
-    port = free_port()
-    exporter = export_to(f"localhost:{port}", buffer_limit=100_000)
-    with caplog.at_level(logging.INFO, logger="arc"):
-        for _ in range(3):
-            spans(exporter, 2_000, size=100)
-            exporter.drain(0.5)
-        assert exporter.state == "unreachable"
-        assert drops["buffer_full"] > 0
-        left = exporter.waiting
-        assert left * 100 <= 200_000
-        with Receiver(port=port) as receiver:
-            assert exporter.drain(10)
-            assert len(receiver.spans) == left
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-
-
-def test_hanging_receiver_never_blocks_pump(export_to: Any, receiver: Receiver) -> None:
-    """`pump` returns while a request is under way; suspending keeps what it carried."""
-    receiver.answer = hang
-    exporter = export_to(receiver.endpoint)
-    spans(exporter, 4)
-    exporter.pump()
-    receiver.wait_for_requests(1)
-    exporter.pump()
-    assert exporter.waiting == 4
-    exporter.suspend()
-    assert exporter.waiting == 4
 
 
 def test_key_is_sent_as_bearer_on_loopback(export_to: Any, receiver: Receiver) -> None:

@@ -156,6 +156,7 @@ def test_one_of_two_apis_for_conversations_gets_a_pattern_of_its_own(tmp_path: P
     with launch() as url, core(tmp_path / "data") as process:
         space = Simulator(url).space("default")
         space.rules([rule])
+        space.settings(keep_requests=100_000)  # all of them: they are counted
         with application(process.grpc_url, url, tmp_path / "cache") as app:
             app.until_protected(2000, "responses risky", fine)
         pattern = learned(rest.get(process, "/api/v1/patterns"))
